@@ -1,0 +1,2 @@
+/** sandbox: isolation drivers behind one interface. */
+export * from "./driver.ts";
