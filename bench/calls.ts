@@ -1,0 +1,27 @@
+import { handler } from "./function/handler.mjs";
+
+/** An event and the one right answer to it, as bytes. */
+export interface Call {
+  readonly payload: Buffer;
+  readonly answer: Buffer;
+}
+
+/** Bytes of one four-digit item with its comma. */
+const ITEM_BYTES = 5;
+
+/** `count` different calls of about `payloadBytes` each; the same ones in every run. */
+export async function makeCalls(count: number, payloadBytes: number): Promise<Call[]> {
+  const calls: Call[] = [];
+  for (let id = 0; id < count; id++) {
+    const items = Array.from(
+      { length: Math.ceil(payloadBytes / ITEM_BYTES) },
+      (_, index) => 1000 + ((id * 131 + index * 17) % 9000),
+    );
+    const event = { id, items };
+    calls.push({
+      payload: Buffer.from(JSON.stringify(event)),
+      answer: Buffer.from(JSON.stringify(await handler(event))),
+    });
+  }
+  return calls;
+}

@@ -1,0 +1,35 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Job, JobResult } from "./job.ts";
+
+type Message = { readonly result: JobResult } | { readonly error: string };
+
+/** The load generator's process, seen from the one that directs it. One job at a time. */
+export class LoadClient implements Disposable {
+  readonly #child: ChildProcess;
+
+  constructor() {
+    this.#child = fork(fileURLToPath(new URL("load.ts", import.meta.url)), [], {
+      serialization: "advanced",
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+    });
+  }
+
+  /** @throws Error when a connection could not be opened or the process ended */
+  run(job: Job): Promise<JobResult> {
+    return new Promise((resolve, reject) => {
+      const onExit = (): void => reject(new Error("The load generator's process ended"));
+      this.#child.once("exit", onExit);
+      this.#child.once("message", (message: Message) => {
+        this.#child.off("exit", onExit);
+        if ("result" in message) resolve(message.result);
+        else reject(new Error(message.error));
+      });
+      this.#child.send(job);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.disconnect();
+  }
+}

@@ -1,0 +1,104 @@
+import { connect, type Socket } from "node:net";
+
+/** One HTTP answer; `body` is only valid until the callback returns. */
+export interface Answer {
+  readonly status: number;
+  readonly head: string;
+  readonly body: Buffer;
+}
+
+type AnswerCallback = (error: Error | undefined, answer: Answer | undefined) => void;
+
+const HEAD_END = Buffer.from("\r\n\r\n");
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * A keep-alive HTTP/1.1 connection with one request in flight, so lean that it hardly shows beside
+ * what it measures: requests are finished bytes, answers are cut out of what arrives.
+ */
+export class Connection {
+  readonly #socket: Socket;
+  #received: Buffer = NOTHING;
+  #callback: AnswerCallback | undefined;
+  #failure: Error | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on("data", (chunk) => this.#receive(chunk));
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => this.#fail(new Error("Connection closed by the server")));
+  }
+
+  static open(host: string, port: number): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host, port, noDelay: true });
+      socket.once("error", reject);
+      socket.once("connect", () => {
+        socket.off("error", reject);
+        resolve(new Connection(socket));
+      });
+    });
+  }
+
+  /** Sends one request; the callback is called exactly once. Not while another is in flight. */
+  exchange(request: Uint8Array, callback: AnswerCallback): void {
+    if (this.#failure !== undefined) return callback(this.#failure, undefined);
+    this.#callback = callback;
+    this.#socket.write(request);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    const answer = parseAnswer(this.#received);
+    if (answer === undefined) return;
+    this.#received = NOTHING;
+    const callback = this.#callback;
+    this.#callback = undefined;
+    callback?.(undefined, answer);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    const callback = this.#callback;
+    this.#callback = undefined;
+    callback?.(this.#failure, undefined);
+  }
+}
+
+/** The answer in `bytes`; undefined until it is whole. */
+export function parseAnswer(bytes: Buffer): Answer | undefined {
+  const headEnd = bytes.indexOf(HEAD_END);
+  if (headEnd < 0) return undefined;
+  const head = bytes.latin1Slice(0, headEnd);
+  const bodyStart = headEnd + HEAD_END.length;
+  const status = Number(head.slice(9, 12));
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+  if (length !== undefined) {
+    const bodyEnd = bodyStart + Number(length);
+    if (bytes.length < bodyEnd) return undefined;
+    return { status, head, body: bytes.subarray(bodyStart, bodyEnd) };
+  }
+  const body = parseChunks(bytes, bodyStart);
+  return body === undefined ? undefined : { status, head, body };
+}
+
+/** Joins a chunked body; undefined until its last chunk is there. */
+function parseChunks(bytes: Buffer, start: number): Buffer | undefined {
+  const parts: Buffer[] = [];
+  for (let offset = start; ; ) {
+    const lineEnd = bytes.indexOf("\r\n", offset);
+    if (lineEnd < 0) return undefined;
+    const size = Number.parseInt(bytes.latin1Slice(offset, lineEnd), 16);
+    if (Number.isNaN(size)) throw new Error("Answer has neither a length nor chunks");
+    const partEnd = lineEnd + 2 + size;
+    if (bytes.length < partEnd + 2) return undefined;
+    if (size === 0) return Buffer.concat(parts);
+    parts.push(bytes.subarray(lineEnd + 2, partEnd));
+    offset = partEnd + 2;
+  }
+}

@@ -1,0 +1,69 @@
+"""The guest's end of the frame protocol: one unix socket, one host."""
+
+import os
+import socket
+import struct
+from _thread import allocate_lock
+
+# Frame types; the host's copy is src/host/frame-channel.ts.
+INIT, INVOKE = 1, 2
+READY, INIT_DONE, INIT_ERROR, RESPONSE, ERROR, LOG = 16, 17, 18, 20, 21, 22
+
+# A longer piece of log goes out in several frames. AWS cuts log events at the same length.
+LOG_BYTES_MAX = 256 * 1024
+
+HEADER = struct.Struct(">IB")
+READ_BUFFER_BYTES = 64 * 1024
+STANDARD_ERROR = 2
+
+
+def listen(path):
+    """A socket on which the host finds this runtime."""
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server.bind(path)
+    server.listen(1)
+    return server
+
+
+class Channel:
+    """`send` returns when the kernel has taken everything: what was logged survives a crash."""
+
+    def __init__(self, server):
+        connection, _ = server.accept()
+        os.unlink(server.getsockname())
+        server.close()
+        self._socket = connection
+        self._input = connection.makefile("rb", READ_BUFFER_BYTES)
+        self._lock = allocate_lock()
+        self._write_log = self._send_log
+        os.register_at_fork(after_in_child=self._leave_to_parent)
+
+    def receive(self):
+        """Type and payload of the next frame. Without its host a runtime ends."""
+        length, kind = HEADER.unpack(self._read(HEADER.size))
+        return kind, self._read(length - 1)
+
+    def _read(self, wanted):
+        data = self._input.read(wanted)
+        if len(data) < wanted:
+            os._exit(1)
+        return data
+
+    def send(self, kind, payload=b""):
+        with self._lock:
+            try:
+                self._socket.sendall(HEADER.pack(len(payload) + 1, kind) + payload)
+            except OSError:
+                os._exit(1)
+
+    def log(self, data):
+        """Writes bytes to the function's log."""
+        self._write_log(data)
+
+    def _send_log(self, data):
+        for start in range(0, len(data), LOG_BYTES_MAX):
+            self.send(LOG, data[start : start + LOG_BYTES_MAX])
+
+    def _leave_to_parent(self):
+        """A forked child must not write into its parent's frames: it logs to standard error."""
+        self._write_log = lambda data: os.write(STANDARD_ERROR, data)

@@ -1,0 +1,124 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { PlatformError } from "../../base/mod.ts";
+import type { Owner } from "../../model/mod.ts";
+import type { Principal } from "../../registry/mod.ts";
+import type { SignedMessage } from "./canonical.ts";
+import { normalisePath } from "./canonical.ts";
+import type { AuthenticatedRequest, HttpResponse } from "./request.ts";
+import type { SignatureClaim } from "./sigv4.ts";
+
+/** Where a connection came from when it came out of a sandbox. */
+export interface SandboxOrigin {
+  readonly owner: Owner;
+  readonly environmentId: string;
+}
+
+/** One request and its response, before anybody is known to have sent it. */
+export interface Exchange {
+  readonly requestId: string;
+  readonly receivedAt: number;
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly sandbox: SandboxOrigin | undefined;
+  /** The client waits for "100 Continue" before it sends the body. */
+  readonly expectsContinue: boolean;
+  /** How errors are written: the claimed service's way as soon as a service is claimed. */
+  failure: (error: unknown, requestId: string) => HttpResponse;
+}
+
+const SLASH = 0x2f;
+
+/**
+ * Takes path and query off the request line and notes repeated headers.
+ * @throws PlatformError kind "invalid" for a target that names no path of this server
+ */
+export function signedMessageOf(incoming: IncomingMessage): SignedMessage {
+  const { headers, rawHeaders, method = "GET", url = "" } = incoming;
+  const target = url.charCodeAt(0) === SLASH ? url : originForm(url, headers.host);
+  const mark = target.indexOf("?");
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const query = mark < 0 ? "" : target.slice(mark + 1);
+  let names = 0;
+  for (const _ in headers) names++;
+  if (names * 2 === rawHeaders.length) return { method, path, query, headers };
+  return { method, path, query, headers, repeated: incoming.headersDistinct };
+}
+
+/** `http://host/path`, which servers must take, when the host is the one of the Host header. */
+function originForm(url: string, host: string | undefined): string {
+  const prefix = `http://${host}`;
+  if (url.toLowerCase().startsWith(prefix.toLowerCase())) {
+    const rest = url.slice(prefix.length);
+    if (rest === "" || rest.startsWith("?")) return `/${rest}`;
+    if (rest.startsWith("/")) return rest;
+  }
+  throw new PlatformError(
+    { kind: "invalid", field: "request target" },
+    "Request target must be a path, or a URL with the host of the Host header",
+  );
+}
+
+/** What services see. Query, origin and signal are made when somebody asks for them. */
+export class VerifiedRequest implements AuthenticatedRequest {
+  readonly requestId: string;
+  readonly receivedAt: number;
+  readonly identity: Principal;
+  readonly service: string;
+  readonly region: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly #queryText: string;
+  readonly #outgoing: ServerResponse;
+  #query: URLSearchParams | undefined;
+  #abort: AbortController | undefined;
+
+  constructor(
+    exchange: Exchange,
+    message: SignedMessage,
+    claim: SignatureClaim,
+    identity: Principal,
+    body: Buffer,
+  ) {
+    this.requestId = exchange.requestId;
+    this.receivedAt = exchange.receivedAt;
+    this.identity = identity;
+    this.service = claim.service;
+    this.region = claim.region;
+    this.method = message.method;
+    // Paths with one normal form share a signature, so only the normal form may choose what is done.
+    this.path = claim.service === "s3" ? message.path : normalisePath(message.path);
+    this.headers = exchange.incoming.headers;
+    this.body = body;
+    this.#queryText = message.query;
+    this.#outgoing = exchange.outgoing;
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(this.#queryText);
+    return this.#query;
+  }
+
+  get origin(): string {
+    return `http://${this.headers.host}`;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort !== undefined) return this.#abort.signal;
+    const controller = new AbortController();
+    this.#abort = controller;
+    const outgoing = this.#outgoing;
+    const onClose = (): void => {
+      if (!outgoing.writableFinished) this.abort("Client closed the connection");
+    };
+    if (outgoing.destroyed) onClose();
+    else outgoing.once("close", onClose);
+    return controller.signal;
+  }
+
+  /** Ends whatever listens to `signal`; nothing when nobody does. */
+  abort(reason: string): void {
+    this.#abort?.abort(new PlatformError({ kind: "unavailable", what: "client" }, reason));
+  }
+}

@@ -1,0 +1,79 @@
+import type { ServerResponse } from "node:http";
+import type { HttpResponse } from "./request.ts";
+
+export interface ResponseOptions {
+  readonly requestId: string;
+  /** Announce that the connection ends with this response. */
+  readonly close: boolean;
+  /** A client that takes no byte for so long is cut off. */
+  readonly stallMs: number;
+}
+
+/**
+ * Sends a response; resolves when the kernel has taken all of it or the client is gone. Undefined
+ * instead of a promise when that is so at once, as with nearly every small body.
+ */
+export function respond(
+  outgoing: ServerResponse,
+  response: HttpResponse,
+  options: ResponseOptions,
+): Promise<void> | undefined {
+  const { body } = response;
+  const headers: (string | number)[] = ["x-amzn-RequestId", options.requestId];
+  for (const name in response.headers) headers.push(name, response.headers[name] as string);
+  if (options.close) headers.push("Connection", "close");
+  if (typeof body !== "string" && !Buffer.isBuffer(body)) {
+    outgoing.writeHead(response.status, headers);
+    return stream(outgoing, body, options.stallMs);
+  }
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  if (response.status !== 204 && response.status !== 304) headers.push("Content-Length", length);
+  outgoing.writeHead(response.status, headers);
+  outgoing.end(body);
+  if ((outgoing.socket?.writableLength ?? 0) === 0 || outgoing.destroyed) return undefined;
+  return settled(outgoing, "finish", options.stallMs);
+}
+
+async function stream(
+  outgoing: ServerResponse,
+  body: AsyncIterable<Buffer>,
+  stallMs: number,
+): Promise<void> {
+  outgoing.flushHeaders();
+  try {
+    for await (const chunk of body) {
+      if (!outgoing.write(chunk) && !outgoing.destroyed) {
+        await settled(outgoing, "drain", stallMs);
+      }
+      if (outgoing.destroyed) return;
+    }
+  } catch (error) {
+    // The status is on its way already: a chunked body without its end says that it failed.
+    outgoing.destroy();
+    throw error;
+  }
+  outgoing.end();
+  if (!outgoing.writableFinished) await settled(outgoing, "finish", stallMs);
+}
+
+/** Waits for `event` or the end of the connection, which comes when nothing moves for `stallMs`. */
+function settled(
+  outgoing: ServerResponse,
+  event: "drain" | "finish",
+  stallMs: number,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const { socket } = outgoing;
+    const done = (): void => {
+      outgoing.off(event, done);
+      outgoing.off("close", done);
+      // After "finish" the timeout is that of an idle connection again, set by node:http.
+      if (event === "drain") socket?.setTimeout(0);
+      resolve();
+    };
+    outgoing.on(event, done);
+    outgoing.on("close", done);
+    if (outgoing.destroyed || outgoing.writableFinished) return done();
+    socket?.setTimeout(stallMs);
+  });
+}

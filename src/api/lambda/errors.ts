@@ -1,0 +1,223 @@
+import {
+  type ErrorDetail,
+  type PackageProblem,
+  PlatformError,
+  type ThrottleScope,
+  type UnauthenticatedReason,
+  unreachable,
+} from "../../base/mod.ts";
+import { limits } from "../../model/mod.ts";
+import type { HttpResponse } from "../http/request.ts";
+
+/** A refusal that only this dialect knows; all others are PlatformErrors. */
+export class LambdaError extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.name = "LambdaError";
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export function invalidParameter(message: string): LambdaError {
+  return new LambdaError(400, "InvalidParameterValueException", message);
+}
+
+/** What AWS answers when a value breaks the constraints of the API's own model. */
+export function validationError(violations: readonly string[]): LambdaError {
+  const count = `${violations.length} validation error${violations.length === 1 ? "" : "s"}`;
+  const message = `${count} detected: ${violations.join("; ")}`;
+  return new LambdaError(400, "ValidationException", message);
+}
+
+interface WireError {
+  readonly status: number;
+  readonly code: string;
+  /** Absent: the error's own message. */
+  readonly message?: string;
+  readonly reason?: string;
+  readonly retryAfterSeconds?: number;
+}
+
+/** Exceptions whose model spells the member `Message`; all others have `message`. */
+const CAPITAL_MESSAGE: ReadonlySet<string> = new Set([
+  "ResourceNotFoundException",
+  "ServiceException",
+  "AccessDeniedException",
+]);
+
+/** Renders any failure in the shape of AWS Lambda's REST protocol. */
+export function errorResponse(error: unknown, requestId: string): HttpResponse {
+  const wire = wireErrorOf(error);
+  const message = wire.message ?? (error instanceof Error ? error.message : "");
+  const body = {
+    ...(wire.reason === undefined ? {} : { Reason: wire.reason }),
+    Type: wire.status < 500 ? "User" : "Service",
+    [CAPITAL_MESSAGE.has(wire.code) ? "Message" : "message"]: message,
+  };
+  return {
+    status: wire.status,
+    headers: {
+      "Content-Type": "application/json",
+      "x-amzn-ErrorType": wire.code,
+      "x-amzn-RequestId": requestId,
+      ...(wire.retryAfterSeconds === undefined
+        ? {}
+        : { "Retry-After": String(Math.ceil(wire.retryAfterSeconds)) }),
+    },
+    body: JSON.stringify(body),
+  };
+}
+
+function wireErrorOf(error: unknown): WireError {
+  if (error instanceof LambdaError) return { status: error.status, code: error.code };
+  if (error instanceof PlatformError) return wireErrorOfDetail(error.detail);
+  return INTERNAL;
+}
+
+const INTERNAL: WireError = {
+  status: 500,
+  code: "ServiceException",
+  message: "An error occurred and the request cannot be processed.",
+};
+
+const UNAVAILABLE: WireError = {
+  status: 503,
+  code: "ServiceUnavailableException",
+  message: "Service is unable to handle the request at this time. Please try again.",
+  retryAfterSeconds: 1,
+};
+
+function wireErrorOfDetail(detail: ErrorDetail): WireError {
+  switch (detail.kind) {
+    case "not_found":
+      return { status: 404, code: "ResourceNotFoundException" };
+    case "already_exists":
+    case "conflict":
+      return { status: 409, code: "ResourceConflictException" };
+    case "precondition_failed":
+      return { status: 412, code: "PreconditionFailedException" };
+    case "invalid":
+    case "unsupported":
+      return { status: 400, code: "InvalidParameterValueException" };
+    case "unauthenticated":
+      return UNAUTHENTICATED[detail.reason];
+    case "forbidden":
+      return { status: 403, code: "AccessDeniedException" };
+    case "throttled":
+      return {
+        status: 429,
+        code: "TooManyRequestsException",
+        message: "Rate Exceeded.",
+        reason: THROTTLE_REASON[detail.scope],
+        retryAfterSeconds: detail.retryAfterSeconds,
+      };
+    case "too_large":
+      return tooLarge(detail);
+    case "invalid_package":
+      return {
+        status: 400,
+        code: "InvalidParameterValueException",
+        ...messageOfPackage(detail.problem),
+      };
+    case "unknown_operation":
+      return { status: 404, code: "UnknownOperationException" };
+    case "overloaded":
+    case "unavailable":
+      return UNAVAILABLE;
+    case "corrupt":
+    case "internal":
+      return INTERNAL;
+    default:
+      return unreachable(detail);
+  }
+}
+
+const THROTTLE_REASON: Readonly<Record<ThrottleScope, string>> = {
+  account: "ConcurrentInvocationLimitExceeded",
+  function: "ReservedFunctionConcurrentInvocationLimitExceeded",
+  caller: "CallerRateLimitExceeded",
+};
+
+const UNAUTHENTICATED: Readonly<Record<UnauthenticatedReason, WireError>> = {
+  missing_token: {
+    status: 403,
+    code: "MissingAuthenticationTokenException",
+    message: "Missing Authentication Token",
+  },
+  incomplete_signature: { status: 403, code: "IncompleteSignatureException" },
+  unknown_key: {
+    status: 403,
+    code: "UnrecognizedClientException",
+    message: "The security token included in the request is invalid.",
+  },
+  invalid_token: {
+    status: 403,
+    code: "UnrecognizedClientException",
+    message: "The security token included in the request is invalid.",
+  },
+  expired_token: {
+    status: 403,
+    code: "ExpiredTokenException",
+    message: "The security token included in the request is expired",
+  },
+  signature_mismatch: {
+    status: 403,
+    code: "InvalidSignatureException",
+    message:
+      "The request signature we calculated does not match the signature you provided. " +
+      "Check your AWS Secret Access Key and signing method. " +
+      "Consult the service documentation for details.",
+  },
+  expired: { status: 403, code: "InvalidSignatureException" },
+  payload_mismatch: { status: 403, code: "InvalidSignatureException" },
+};
+
+function tooLarge(detail: Extract<ErrorDetail, { kind: "too_large" }>): WireError {
+  const { limitBytes, actualBytes } = detail;
+  switch (detail.what) {
+    case "account_code":
+      return { status: 400, code: "CodeStorageExceededException" };
+    case "payload":
+      return {
+        status: 413,
+        code: "RequestTooLargeException",
+        message:
+          `${actualBytes} byte payload is too large for the RequestResponse invocation type ` +
+          `(limit ${limitBytes} bytes)`,
+      };
+    case "zip":
+      return {
+        status: 413,
+        code: "RequestEntityTooLargeException",
+        message: `Zipped size must be smaller than ${limitBytes} bytes`,
+      };
+    default:
+      return { status: 413, code: "RequestEntityTooLargeException" };
+  }
+}
+
+function messageOfPackage(problem: PackageProblem): { message?: string } {
+  switch (problem) {
+    case "malformed":
+      return {
+        message: "Could not unzip uploaded file. Please check your file, then try to upload again.",
+      };
+    case "empty":
+      return { message: "Uploaded file must be a non-empty zip" };
+    case "too_large":
+      return {
+        message: `Unzipped size must be smaller than ${limits.PACKAGE_UNPACKED_BYTES_MAX} bytes`,
+      };
+    case "escapes_root":
+    case "link":
+    case "too_many_entries":
+    case "unsupported_entry":
+      return {};
+    default:
+      return unreachable(problem);
+  }
+}

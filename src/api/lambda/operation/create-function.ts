@@ -1,0 +1,38 @@
+import type { HttpResponse } from "../../http/request.ts";
+import { createFunctionBody } from "../bodies.ts";
+import { configurationOf } from "../configuration.ts";
+import { invalidParameter } from "../errors.ts";
+import { newFunctionName } from "../names.ts";
+import { jsonResponse, type LambdaCall } from "../operation.ts";
+import { zipOf } from "../package-body.ts";
+import { refuseUnoffered } from "../refusals.ts";
+import { configurationShape } from "../shapes.ts";
+
+/** Source: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html */
+export async function createFunction(call: LambdaCall): Promise<HttpResponse> {
+  const { services, request } = call;
+  const wire = createFunctionBody.parse(request.body);
+  const name = newFunctionName(call, wire.FunctionName);
+  refuseUnoffered({ ...wire, ...wire.Code }, services.architecture);
+  const configuration = configurationOf(wire);
+  const { runtime, handler } = configuration;
+  if (runtime === undefined || handler === undefined) {
+    throw invalidParameter(
+      "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+    );
+  }
+  const version = await services.registry.create(request.identity.owner, {
+    name,
+    configuration: {
+      architecture: services.architecture,
+      ...configuration,
+      runtime,
+      handler,
+      role: wire.Role,
+    },
+    zip: zipOf(wire.Code.ZipFile),
+    tags: wire.Tags ?? {},
+    publish: wire.Publish ?? false,
+  });
+  return jsonResponse(201, configurationShape(version));
+}

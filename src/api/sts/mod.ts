@@ -1,0 +1,2 @@
+/** api/sts: the dialect of the Security Token Service. */
+export { createStsApi } from "./sts-api.ts";

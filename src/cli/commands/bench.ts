@@ -1,0 +1,25 @@
+import { existsSync } from "node:fs";
+import { runChild } from "../child.ts";
+import { type Command, CommandError } from "../command.ts";
+import { installedFile } from "../installation.ts";
+import { ensurePackages, sandboxRequirements } from "../setup.ts";
+
+/** `hearth bench` */
+export const bench: Command = {
+  usage: "[--smoke] [NAME...]",
+  flags: { smoke: { type: "boolean", help: "Tiny sizes: shows that the benchmarks still run" } },
+  positionals: [0, 20],
+  async run({ flags, positionals, environment, output }) {
+    const runner = installedFile("bench/main.ts");
+    if (!existsSync(runner)) {
+      throw new CommandError("The benchmarks are not part of the package", "Use a checkout.");
+    }
+    await ensurePackages(sandboxRequirements(), output);
+    const words = [
+      ...(flags.smoke === true ? ["--smoke"] : []),
+      ...(output.json ? ["--json"] : []),
+      ...positionals,
+    ];
+    return await runChild(runner, words, environment);
+  },
+};

@@ -1,0 +1,2 @@
+/** engine/disk: immutable bytes as files of one directory. Imported by app/ and tests only. */
+export * from "./disk-blob-store.ts";

@@ -1,0 +1,2 @@
+/** fleet: how much may run, and where. */
+export * from "./limit.ts";

@@ -1,0 +1,207 @@
+import type { Socket } from "node:net";
+import {
+  assert,
+  type Deferred,
+  deferred,
+  encodeFrame,
+  type Frame,
+  FrameReader,
+  isPlatformError,
+  messageOf,
+  PlatformError,
+} from "../base/mod.ts";
+import { limits, type Outcome } from "../model/mod.ts";
+import type {
+  InitialiseRequest,
+  InitialiseResult,
+  RuntimeCall,
+  RuntimeChannel,
+} from "./channel.ts";
+import { EMPTY_EVENT, failedOutcome, responseTooLarge } from "./runtime-outcome.ts";
+
+/** Frame types of guest/README.md; launch is for custom runtimes, see runtime-api.ts. */
+export const FRAME = {
+  initialise: 1,
+  invoke: 2,
+  launch: 3,
+  ready: 16,
+  initialised: 17,
+  initialiseError: 18,
+  response: 20,
+  error: 21,
+  log: 22,
+} as const;
+
+/** A frame longer than the longest response ends the channel: it is never buffered. Ours. */
+export const FRAME_BYTES_MAX: number = limits.INVOKE_RESPONSE_BYTES_MAX + 1;
+
+export interface FrameChannelOptions {
+  /**
+   * What the function logs, in order. The bytes are a view of a larger buffer: copy what is kept.
+   */
+  onLog(chunk: Buffer): void;
+  /** Gives up waiting for the runtime to be ready; the socket is then closed. */
+  readonly signal?: AbortSignal;
+}
+
+interface PendingCall {
+  readonly call: RuntimeCall;
+  resolve(outcome: Outcome): void;
+  reject(error: PlatformError): void;
+}
+
+/**
+ * Speaks with a built-in runtime over its socket; resolves when the runtime says that it is ready.
+ * @throws PlatformError kind "unavailable" when the runtime ends or speaks nonsense first
+ */
+export async function openFrameChannel(
+  socket: Socket,
+  options: FrameChannelOptions,
+): Promise<FrameChannel> {
+  const channel = new FrameChannel(socket, options.onLog);
+  const abort = (): void => channel.close();
+  options.signal?.addEventListener("abort", abort, { once: true });
+  try {
+    if (options.signal?.aborted) abort();
+    await channel.ready;
+  } finally {
+    options.signal?.removeEventListener("abort", abort);
+  }
+  return channel;
+}
+
+/**
+ * The host's end of the frame protocol. What the guest sends is hostile: a frame that is unknown,
+ * too long or out of order ends the channel, and at most one frame's bytes are held.
+ */
+export class FrameChannel implements RuntimeChannel {
+  readonly #socket: Socket;
+  readonly #reader: FrameReader = new FrameReader(FRAME_BYTES_MAX);
+  readonly #onFrame: (frame: Frame) => void = (frame) => this.#receive(frame);
+  readonly #onLog: (chunk: Buffer) => void;
+  readonly #ready: Deferred<void> = deferred();
+  #isReady = false;
+  #initialising: Deferred<InitialiseResult> | undefined;
+  #initialised = false;
+  #pending: PendingCall | undefined;
+  #failure: PlatformError | undefined;
+
+  constructor(socket: Socket, onLog: (chunk: Buffer) => void) {
+    this.#socket = socket;
+    this.#onLog = onLog;
+    socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    socket.on("error", (error) => this.#fail(`Connection to the runtime broke: ${error.message}`));
+    socket.on("close", () => this.#fail("Runtime closed its connection"));
+  }
+
+  /** Settles when the runtime is ready, or the channel failed before. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  initialise(request: InitialiseRequest): Promise<InitialiseResult> {
+    assert(!this.#initialised && !this.#initialising, "A runtime is initialised once");
+    if (this.#failure) return Promise.reject(this.#failure);
+    this.#initialising = deferred();
+    this.#socket.write(encodeFrame(FRAME.initialise, Buffer.from(JSON.stringify(request))));
+    return this.#initialising.promise;
+  }
+
+  invoke(call: RuntimeCall): Promise<Outcome> {
+    assert(!this.#pending, "A runtime runs one call at a time");
+    assert(this.#initialised || this.#initialising, "A runtime is initialised before its calls");
+    if (this.#failure) return Promise.reject(this.#failure);
+    this.#socket.write(encodeInvoke(call));
+    if (this.#initialised) call.onStarted?.();
+    return new Promise((resolve, reject) => {
+      this.#pending = { call, resolve, reject };
+    });
+  }
+
+  close(): void {
+    this.#fail("Channel was closed");
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#failure) return;
+    try {
+      this.#reader.push(chunk, this.#onFrame);
+    } catch (error) {
+      if (isPlatformError(error, "too_large") && this.#initialised)
+        this.#answer(responseTooLarge());
+      this.#fail(`Runtime broke the protocol: ${messageOf(error)}`);
+    }
+  }
+
+  #receive(frame: Frame): void {
+    if (this.#failure) return;
+    const { type, payload } = frame;
+    if (type === FRAME.response && this.#mayAnswer()) {
+      const fits = payload.length <= limits.INVOKE_RESPONSE_BYTES_MAX;
+      this.#answer(fits ? { status: "succeeded", payload } : responseTooLarge());
+    } else if (type === FRAME.log && this.#isReady) this.#onLog(payload);
+    else if (type === FRAME.error && this.#mayAnswer()) this.#answer(failedOutcome(payload));
+    else if (type === FRAME.initialised && this.#initialising) this.#endInitialising({ ok: true });
+    else if (type === FRAME.initialiseError && this.#initialising) {
+      this.#endInitialising({ ok: false, outcome: failedOutcome(payload) });
+    } else if (type === FRAME.ready && !this.#isReady) {
+      this.#isReady = true;
+      this.#ready.resolve();
+    } else this.#fail(`Runtime broke the protocol: unexpected frame of type ${type}`);
+  }
+
+  #mayAnswer(): boolean {
+    return this.#initialised && this.#pending !== undefined;
+  }
+
+  #answer(outcome: Outcome): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.resolve(outcome);
+  }
+
+  /** A call that was sent ahead starts now, or shares the failed initialisation's outcome. */
+  #endInitialising(result: InitialiseResult): void {
+    this.#initialising?.resolve(result);
+    this.#initialising = undefined;
+    if (result.ok) {
+      this.#initialised = true;
+      this.#pending?.call.onStarted?.();
+    } else {
+      this.#answer(result.outcome);
+      this.#fail("Runtime could not be initialised");
+    }
+  }
+
+  #fail(message: string): void {
+    if (this.#failure) return;
+    const error = new PlatformError({ kind: "unavailable", what: "runtime" }, message);
+    this.#failure = error;
+    this.#socket.destroy();
+    this.#initialising?.reject(error);
+    this.#initialising = undefined;
+    this.#pending?.reject(error);
+    this.#pending = undefined;
+    this.#ready.reject(error);
+  }
+}
+
+/** INVOKE in one buffer: u32 header length, JSON header, event. */
+function encodeInvoke(call: RuntimeCall): Buffer {
+  const header = JSON.stringify({
+    requestId: call.requestId,
+    functionArn: call.functionArn,
+    traceId: call.traceId,
+    timeoutMs: call.timeoutMs,
+    clientContext: call.clientContext,
+  });
+  const event = call.payload.length > 0 ? call.payload : EMPTY_EVENT;
+  const headerBytes = Buffer.byteLength(header);
+  const frame = Buffer.allocUnsafe(9 + headerBytes + event.length);
+  frame.writeUInt32BE(5 + headerBytes + event.length, 0);
+  frame[4] = FRAME.invoke;
+  frame.writeUInt32BE(headerBytes, 5);
+  frame.write(header, 9);
+  event.copy(frame, 9 + headerBytes);
+  return frame;
+}

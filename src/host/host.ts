@@ -1,0 +1,255 @@
+import type { Clock, Log, Metrics, Timer } from "../base/mod.ts";
+import {
+  type FunctionVersion,
+  type InvokeResult,
+  limits,
+  type Owner,
+  type RuntimeName,
+  type StartKind,
+} from "../model/mod.ts";
+import { type Acquired, Acquirer, type Machine, plainBootKey } from "./acquire.ts";
+import type { EnvironmentCall, EnvironmentRun } from "./environment.ts";
+import type { FunctionLogs } from "./function-logs.ts";
+import type { HostInstance } from "./instance.ts";
+
+export interface HostOptions {
+  readonly machine: Machine;
+  readonly logs: FunctionLogs;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Waiting runtimes to keep ready, by runtime. */
+  readonly warm: ReadonlyMap<RuntimeName, number>;
+  readonly bootConcurrency: number;
+  readonly environmentsMax: number;
+  /** An idle environment ends after this long. */
+  readonly keepAliveMs: number;
+  /** An idle environment is frozen after this long. */
+  readonly freezeAfterMs: number;
+  /** An environment older than this ends after its call: its credentials age. */
+  readonly environmentAgeMsMax: number;
+}
+
+/** One call for this machine. */
+export interface HostCall {
+  readonly requestId: string;
+  readonly version: FunctionVersion;
+  readonly invokedArn: string;
+  readonly traceId: string;
+  readonly payload: Buffer;
+  readonly clientContext?: string;
+  /** Called once an environment is found. */
+  onAcquired(acquired: Acquired): void;
+}
+
+/** One environment as the admin API shows it. */
+export interface EnvironmentSummary {
+  readonly environmentId: string;
+  readonly instanceId: string;
+  readonly owner?: Owner;
+  readonly functionName?: string;
+  readonly version?: string;
+  readonly runtime: RuntimeName;
+  readonly state: string;
+  readonly memoryMiB: number;
+  readonly idleMs: number;
+}
+
+export interface PoolSummary {
+  readonly runtime: RuntimeName;
+  readonly target: number;
+  readonly ready: number;
+  readonly booting: number;
+}
+
+const SWEEP_INTERVAL_MS = 100;
+
+/** One machine: runs calls in environments and keeps the right ones ready. */
+export class Host implements AsyncDisposable {
+  readonly #options: HostOptions;
+  readonly #acquirer: Acquirer;
+  readonly #starts: (start: StartKind) => void;
+  #sweepTimer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.#acquirer = new Acquirer(options);
+    const starts = options.metrics.counter("hearth_starts_total", "Calls by how they started");
+    this.#starts = (start) => starts.add(1, { start });
+    this.#publishGauges(options.metrics);
+  }
+
+  /** Begins to fill the pool and to look after idle environments. */
+  start(): void {
+    this.#topUpPool();
+    this.#sweepTimer = this.#options.clock.after(SWEEP_INTERVAL_MS, () => this.#sweep());
+  }
+
+  /** Resolves when every pool is at its target; rejects when the signal aborts first. */
+  async filled(signal: AbortSignal): Promise<void> {
+    while (this.pools().some((pool) => pool.ready < pool.target)) {
+      await this.#options.clock.sleep(POOL_POLL_MS, signal);
+    }
+  }
+
+  /**
+   * Runs one call to its end, in the first environment the acquisition ladder finds. When an
+   * environment does not get initialised in time, initialisation is tried once more in a new one,
+   * inside the call's own time.
+   * @throws PlatformError when no environment could be had
+   */
+  async run(call: HostCall): Promise<InvokeResult> {
+    let run = await this.#runOnce(call, false);
+    if (run.initTimedOut) run = await this.#runOnce(call, true);
+    const { owner, name } = call.version;
+    this.#options.logs.append(owner, name, run.report.log);
+    if (run.report.start !== "warm") this.#replenish();
+    return { version: call.version, outcome: run.outcome, report: run.report };
+  }
+
+  /** Ends environments that no longer match a function: at once when idle, else after their call. */
+  retire(owner: Owner, functionName: string, which: (version: FunctionVersion) => boolean): void {
+    for (const environment of this.#acquirer.inventory.environments()) {
+      const { version } = environment;
+      if (version?.owner !== owner || version.name !== functionName || !which(version)) continue;
+      environment.isRetired = true;
+      if (this.#acquirer.inventory.withdrawIdle(environment)) this.#acquirer.discard(environment);
+    }
+  }
+
+  /** Environments of one owner, or of all and those of nobody. */
+  environments(owner?: Owner): EnvironmentSummary[] {
+    const now = this.#options.clock.monotonic();
+    const summaries: EnvironmentSummary[] = [];
+    for (const environment of this.#acquirer.inventory.environments()) {
+      const { version, instance } = environment;
+      if (owner !== undefined && version?.owner !== owner) continue;
+      summaries.push({
+        environmentId: environment.id,
+        instanceId: instance.id,
+        ...(instance.owner === undefined ? {} : { owner: instance.owner }),
+        ...(version === undefined ? {} : { functionName: version.name, version: version.version }),
+        runtime: environment.bootKey.runtime,
+        state: environment.isFrozen ? "frozen" : environment.state,
+        memoryMiB: environment.reservedMiB,
+        idleMs: environment.state === "busy" ? 0 : Math.round(now - environment.lastUsedAt),
+      });
+    }
+    return summaries;
+  }
+
+  pools(): PoolSummary[] {
+    return Array.from(this.#options.warm, ([runtime, target]) => ({
+      runtime,
+      target,
+      ...this.#acquirer.inventory.poolSize(runtime),
+    }));
+  }
+
+  /** Ends everything on this machine. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#sweepTimer?.cancel();
+    this.#acquirer.close();
+    await Promise.all(
+      [...this.#acquirer.inventory.instances].map((instance) =>
+        this.#acquirer.endInstance(instance),
+      ),
+    );
+  }
+
+  async #runOnce(call: HostCall, initInsideCall: boolean): Promise<EnvironmentRun> {
+    const acquired = await this.#acquirer.acquire(call.version);
+    const { environment, start } = acquired;
+    call.onAcquired(acquired);
+    this.#starts(start);
+    const environmentCall: EnvironmentCall = {
+      requestId: call.requestId,
+      functionArn: call.invokedArn,
+      traceId: call.traceId,
+      payload: call.payload,
+      start,
+      initInsideCall,
+      ...(call.clientContext === undefined ? {} : { clientContext: call.clientContext }),
+    };
+    try {
+      return await environment.run(environmentCall);
+    } finally {
+      this.#acquirer.release(environment);
+    }
+  }
+
+  /** Replaces the waiting runtimes that calls have taken. */
+  #replenish(): void {
+    this.#topUpPool();
+    for (const instance of this.#acquirer.inventory.instances) this.#keepSpare(instance);
+  }
+
+  /** An owner who just started something is likely to start more: a runtime waits in its instance. */
+  #keepSpare(instance: HostInstance): void {
+    const { lastKey } = instance;
+    if (instance.owner === undefined || instance.isEnded || lastKey === undefined) return;
+    const isRecent = this.#options.clock.monotonic() - instance.lastAssignedAt < SPARE_KEEP_MS;
+    const spare = instance.waiting(lastKey);
+    if (!isRecent && spare !== undefined) this.#acquirer.discard(spare);
+    if (!isRecent || spare !== undefined || instance.sparesBooting > 0 || this.#isClosed) return;
+    if (instance.hasRoom(limits.MEMORY_MIB_MIN)) this.#acquirer.addSpare(instance, lastKey);
+  }
+
+  #publishGauges(metrics: Metrics): void {
+    metrics.gauge("hearth_environments", "Environments by state", () => {
+      const counts = new Map<string, number>();
+      for (const { state } of this.environments()) counts.set(state, (counts.get(state) ?? 0) + 1);
+      return Array.from(counts, ([state, count]): [Record<string, string>, number] => [
+        { state },
+        count,
+      ]);
+    });
+    metrics.gauge("hearth_acquisitions_waiting", "Calls that wait for an environment", () => {
+      return this.#acquirer.waiting;
+    });
+    metrics.gauge("hearth_pool_ready", "Unassigned instances with a waiting runtime", () =>
+      this.pools().map(({ runtime, ready }): [Record<string, string>, number] => [
+        { runtime },
+        ready,
+      ]),
+    );
+  }
+
+  #topUpPool(): void {
+    if (this.#isClosed) return;
+    for (const [runtime, target] of this.#options.warm) {
+      if (!this.#acquirer.mayFillPool(runtime)) continue;
+      const { ready, booting } = this.#acquirer.inventory.poolSize(runtime);
+      for (let missing = target - ready - booting; missing > 0; missing--) {
+        this.#acquirer.addPooled(plainBootKey(runtime));
+      }
+    }
+  }
+
+  /** Freezes, ends and replaces what time has made it right to. */
+  #sweep(): void {
+    const { clock, freezeAfterMs, keepAliveMs, environmentAgeMsMax } = this.#options;
+    const now = clock.monotonic();
+    const { inventory } = this.#acquirer;
+    for (const environment of [...inventory.idle()]) {
+      const idleMs = now - environment.lastUsedAt;
+      const isOld = now - environment.bornAt > environmentAgeMsMax;
+      if (idleMs > keepAliveMs || isOld) this.#acquirer.discard(environment);
+      else if (idleMs > freezeAfterMs) environment.freeze();
+    }
+    inventory.prune();
+    for (const instance of [...inventory.instances]) {
+      if (instance.owner === undefined) continue;
+      if (instance.isIdle) void this.#acquirer.endInstance(instance);
+      else this.#keepSpare(instance);
+    }
+    this.#topUpPool();
+    if (!this.#isClosed) this.#sweepTimer = clock.after(SWEEP_INTERVAL_MS, () => this.#sweep());
+  }
+}
+
+const POOL_POLL_MS = 5;
+/** How long after its last new environment an instance keeps a runtime waiting. */
+const SPARE_KEEP_MS = 30_000;

@@ -1,0 +1,165 @@
+import type { Server } from "node:net";
+import { assert, type Clock, type SecureRandom } from "../base/mod.ts";
+import { type CodeStore, placeTree } from "../code/mod.ts";
+import {
+  type FunctionVersion,
+  familyOf,
+  limits,
+  type Owner,
+  type RuntimeName,
+} from "../model/mod.ts";
+import type { RuntimeImage, Sandbox, SandboxDriver } from "../sandbox/mod.ts";
+import type { Machine } from "./acquire.ts";
+import type { RuntimeChannel } from "./channel.ts";
+import { type BootKey, Environment, sandboxLimits } from "./environment.ts";
+import { openFrameChannel } from "./frame-channel.ts";
+import { type CredentialSource, initialiseRequest } from "./function-environment.ts";
+import { HostInstance } from "./instance.ts";
+import { openRuntimeApi } from "./runtime-api.ts";
+
+/** Port on which Hearth's own services answer inside every sandbox: the one they have outside. */
+const ENDPOINT_PORT = 4566;
+/** Port of the Runtime API inside a sandbox, as on Lambda. */
+const RUNTIME_API_PORT = 9001;
+/** Memory of an instance unless a function needs more; eight functions of the default size. */
+const INSTANCE_MIB = 1024;
+const ID_BYTES = 8;
+const TASK_ROOT = "/var/task";
+/** A runtime that is not ready by then is given up; ours. */
+const BOOT_MS_MAX = 30_000;
+
+export interface LocalMachineOptions {
+  readonly driver: SandboxDriver;
+  readonly code: CodeStore;
+  readonly credentials: CredentialSource;
+  readonly region: string;
+  readonly network: boolean;
+  /** Serves Hearth's own API on a socket inside the sandbox of one owner's environment. */
+  serveSandbox(server: Server, origin: { owner: Owner; environmentId: string }): void;
+  /** The files of a runtime, installed on first use if need be. */
+  image(runtime: RuntimeName): Promise<RuntimeImage>;
+  readonly clock: Clock;
+  readonly random: SecureRandom;
+}
+
+/** This machine's instances and runtimes, made by one sandbox driver. */
+export class LocalMachine implements Machine {
+  readonly #options: LocalMachineOptions;
+  readonly #surroundings = new WeakMap<Environment, Surroundings>();
+
+  constructor(options: LocalMachineOptions) {
+    this.#options = options;
+  }
+
+  createInstance(): HostInstance {
+    const id = this.#options.random.hex(ID_BYTES);
+    const isolated = this.#options.driver.createInstance({ id });
+    // Met by the first boot in it.
+    isolated.catch(() => {});
+    return new HostInstance(id, isolated, INSTANCE_MIB);
+  }
+
+  async boot(instance: HostInstance, key: BootKey): Promise<Environment> {
+    const { image: findImage, network, clock, random } = this.#options;
+    const image = withStartVariables(await findImage(key.runtime), key);
+    const isolated = await instance.isolated;
+    const id = random.hex(ID_BYTES);
+    let environment: Environment | undefined;
+    const onOutput = (chunk: Buffer): void => environment?.writeOutput(chunk);
+    const sandbox = await isolated.boot({
+      id,
+      image,
+      temporaryMiB: key.temporaryMiB,
+      limits: sandboxLimits(limits.MEMORY_MIB_MIN),
+      network,
+      onOutput,
+    });
+    try {
+      const signal = AbortSignal.timeout(BOOT_MS_MAX);
+      const [endpoint, { channel, runtimeApi }] = await Promise.all([
+        sandbox.listen(ENDPOINT_PORT),
+        this.#openChannel(sandbox, key, onOutput, signal),
+      ]);
+      environment = new Environment(id, instance, key, sandbox, channel, clock);
+      this.#surroundings.set(environment, {
+        endpoint,
+        endpointUrl: `http://127.0.0.1:${portOf(endpoint)}`,
+        runtimeApi,
+        imageEnvironment: image.environment,
+        taskRoot: this.#isolates ? TASK_ROOT : sandbox.taskDirectory,
+      });
+      return environment;
+    } catch (error) {
+      await sandbox.kill();
+      throw error;
+    }
+  }
+
+  async load(environment: Environment, version: FunctionVersion): Promise<void> {
+    const { code, credentials, region, clock } = this.#options;
+    const { sandbox } = environment;
+    const surroundings = this.#surroundings.get(environment);
+    assert(surroundings, "every environment of this machine was booted by it");
+    const tree = await code.tree(version.owner, version.code.sha256);
+    const placed = placeTree(tree, sandbox.taskDirectory);
+    if (placed !== undefined) await placed;
+    const origin = { owner: version.owner, environmentId: environment.id };
+    this.#options.serveSandbox(surroundings.endpoint, origin);
+    const request = initialiseRequest(version, {
+      ...surroundings,
+      environmentId: environment.id,
+      region,
+      credentials: credentials(version.owner, version.name),
+      nowMs: clock.now(),
+    });
+    environment.assign(version, request);
+  }
+
+  get #isolates(): boolean {
+    return this.#options.driver.capabilities.isolation !== "none";
+  }
+
+  /** Meets the runtime: over frames, or over the Runtime API when the function brings its own. */
+  async #openChannel(
+    sandbox: Sandbox,
+    key: BootKey,
+    onLog: (chunk: Buffer) => void,
+    signal: AbortSignal,
+  ): Promise<{ channel: RuntimeChannel; runtimeApi: string }> {
+    if (familyOf(key.runtime) !== "provided") {
+      const socket = await sandbox.connect(signal);
+      const channel = await openFrameChannel(socket, { onLog, signal });
+      return { channel, runtimeApi: `127.0.0.1:${RUNTIME_API_PORT}` };
+    }
+    const [launcher, server] = await Promise.all([
+      sandbox.connect(signal),
+      sandbox.listen(RUNTIME_API_PORT),
+    ]);
+    const { exited } = sandbox;
+    const { clock } = this.#options;
+    const channel = await openRuntimeApi({ launcher, server, clock, exited, signal });
+    return { channel, runtimeApi: `127.0.0.1:${portOf(server)}` };
+  }
+}
+
+/** What an environment finds around it beside its code. */
+interface Surroundings {
+  readonly endpoint: Server;
+  readonly endpointUrl: string;
+  readonly runtimeApi: string;
+  readonly imageEnvironment: Readonly<Record<string, string>>;
+  readonly taskRoot: string;
+}
+
+function withStartVariables(image: RuntimeImage, key: BootKey): RuntimeImage {
+  return { ...image, environment: { ...image.environment, ...key.startVariables } };
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  assert(
+    address !== null && typeof address === "object",
+    "a server inside a sandbox listens on TCP",
+  );
+  return address.port;
+}

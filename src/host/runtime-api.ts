@@ -1,0 +1,276 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket, Server as SocketServer } from "node:net";
+import { assert, type Clock, type Deferred, deferred, PlatformError } from "../base/mod.ts";
+import { limits, type Outcome } from "../model/mod.ts";
+import type {
+  InitialiseRequest,
+  InitialiseResult,
+  RuntimeCall,
+  RuntimeChannel,
+} from "./channel.ts";
+import { Launcher } from "./launcher.ts";
+import { readBody, sendError, sendStatus } from "./runtime-api-http.ts";
+import { EMPTY_EVENT, failedOutcome, responseTooLarge } from "./runtime-outcome.ts";
+
+const PREFIX = "/2018-06-01/runtime/";
+/** Connections of one sandbox to its Runtime API; ours: a runtime needs one, curl opens one each. */
+const CONNECTIONS_MAX = 32;
+/** What AWS accepts as an error type from a runtime. */
+const ERROR_TYPE = /^(Runtime|Function)\.[A-Z][a-zA-Z]+$/;
+
+export interface RuntimeApiOptions {
+  /** The connection to guest/provided/launch.pl. */
+  readonly launcher: Socket;
+  /** Listens inside the sandbox; the function finds its address in AWS_LAMBDA_RUNTIME_API. */
+  readonly server: SocketServer;
+  readonly clock: Clock;
+  /** Settles when the sandbox has ended; what is pending then fails. */
+  readonly exited: Promise<unknown>;
+  readonly signal?: AbortSignal;
+}
+
+interface PendingCall {
+  readonly call: RuntimeCall;
+  handedOut: boolean;
+  resolve(outcome: Outcome): void;
+  reject(error: PlatformError): void;
+}
+
+/**
+ * Prepares a custom runtime: resolves when its launcher waits for the environment.
+ * @throws PlatformError kind "unavailable" when the launcher ends first
+ */
+export async function openRuntimeApi(options: RuntimeApiOptions): Promise<RuntimeApi> {
+  const api = new RuntimeApi(options);
+  const abort = (): void => api.close();
+  options.signal?.addEventListener("abort", abort, { once: true });
+  try {
+    if (options.signal?.aborted) abort();
+    await api.ready;
+  } finally {
+    options.signal?.removeEventListener("abort", abort);
+  }
+  return api;
+}
+
+/**
+ * The HTTP Runtime API for one environment with a custom runtime. Initialisation ends with the
+ * first request for an event; a call lives from the answer to that request until its response or
+ * error is posted. Requests are hostile input.
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html; status codes and error
+ * bodies as aws-lambda-runtime-interface-emulator, internal/lambda/rapi.
+ */
+export class RuntimeApi implements RuntimeChannel {
+  readonly #launcher: Launcher;
+  readonly #sockets: SocketServer;
+  readonly #connections: Set<Socket> = new Set();
+  readonly #clock: Clock;
+  readonly #http: Server;
+  #initialising: Deferred<InitialiseResult> | undefined;
+  #initialised = false;
+  /** A request for the next event that waits for a call. */
+  #waiting: ServerResponse | undefined;
+  #pending: PendingCall | undefined;
+  #failure: PlatformError | undefined;
+
+  constructor(options: RuntimeApiOptions) {
+    this.#clock = options.clock;
+    this.#sockets = options.server;
+    this.#http = createServer((request, response) => {
+      this.#handle(request, response).catch(() => response.destroy());
+    });
+    // A runtime that is frozen between calls must find its connection open when it thaws.
+    this.#http.keepAliveTimeout = 0;
+    this.#sockets.on("connection", (socket) => this.#accept(socket));
+    this.#sockets.on("error", (error) => this.#fail(`Runtime API broke: ${error.message}`));
+    this.#launcher = new Launcher(options.launcher, {
+      onError: (payload) => this.#failInitialisation(failedOutcome(payload)),
+      onBroken: (message) => this.#fail(message),
+    });
+    options.exited.then(
+      () => this.#fail("Runtime ended"),
+      () => this.#fail("Runtime ended"),
+    );
+  }
+
+  /** Settles when the launcher is ready, or ended before. */
+  get ready(): Promise<void> {
+    return this.#launcher.ready;
+  }
+
+  initialise(request: InitialiseRequest): Promise<InitialiseResult> {
+    assert(!this.#initialised && !this.#initialising, "A runtime is initialised once");
+    if (this.#failure) return Promise.reject(this.#failure);
+    this.#initialising = deferred();
+    const { address, port } = this.#sockets.address() as AddressInfo;
+    const variables = { ...request.environment, AWS_LAMBDA_RUNTIME_API: `${address}:${port}` };
+    this.#launcher.launch(variables);
+    return this.#initialising.promise;
+  }
+
+  invoke(call: RuntimeCall): Promise<Outcome> {
+    assert(!this.#pending, "A runtime runs one call at a time");
+    assert(this.#initialised || this.#initialising, "A runtime is initialised before its calls");
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#pending = { call, handedOut: false, resolve, reject };
+      this.#handOut();
+    });
+  }
+
+  close(): void {
+    this.#fail("Runtime API was closed");
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#failure || this.#connections.size >= CONNECTIONS_MAX) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.add(socket);
+    socket.on("close", () => this.#connections.delete(socket));
+    this.#http.emit("connection", socket);
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url ?? "";
+    if (!path.startsWith(PREFIX)) return sendError(response, 404, "NotFound", "Unknown path");
+    const [first, second, third] = path.slice(PREFIX.length).split("/");
+    const route = third === undefined ? `${first}/${second}` : `${first}/{id}/${third}`;
+    const key = `${request.method} ${route}`;
+    if (key === "GET invocation/next") return this.#next(response);
+    if (key === "POST invocation/{id}/response") {
+      return this.#respond(request, response, decodeURIComponent(second ?? ""));
+    }
+    if (key === "POST invocation/{id}/error") {
+      return this.#respondError(request, response, decodeURIComponent(second ?? ""));
+    }
+    if (key === "POST init/error") return this.#initialiseError(request, response);
+    return sendError(response, 404, "NotFound", "Unknown path");
+  }
+
+  #next(response: ServerResponse): void {
+    if (this.#waiting || this.#pending?.handedOut) {
+      sendInvalidState(response, this.#waiting ? "Ready" : "Running", "Ready");
+      return;
+    }
+    if (this.#initialising) {
+      this.#initialised = true;
+      this.#initialising.resolve({ ok: true });
+      this.#initialising = undefined;
+    }
+    this.#waiting = response;
+    response.on("close", () => {
+      if (this.#waiting === response) this.#waiting = undefined;
+    });
+    this.#handOut();
+  }
+
+  /** Answers a waiting request with a waiting call, when both are there. */
+  #handOut(): void {
+    const pending = this.#pending;
+    const response = this.#waiting;
+    if (!pending || !response) return;
+    this.#waiting = undefined;
+    pending.handedOut = true;
+    const { call } = pending;
+    const event = call.payload.length > 0 ? call.payload : EMPTY_EVENT;
+    response.writeHead(200, {
+      "Content-Type": "application/json",
+      "Content-Length": event.length,
+      "Lambda-Runtime-Aws-Request-Id": call.requestId,
+      "Lambda-Runtime-Deadline-Ms": Math.ceil(this.#clock.now() + call.timeoutMs),
+      "Lambda-Runtime-Invoked-Function-Arn": call.functionArn,
+      "Lambda-Runtime-Trace-Id": call.traceId,
+      ...(call.clientContext ? { "Lambda-Runtime-Client-Context": ascii(call.clientContext) } : {}),
+    });
+    response.end(event);
+    call.onStarted?.();
+  }
+
+  async #respond(request: IncomingMessage, response: ServerResponse, id: string): Promise<void> {
+    if (!this.#expects(response, id, "InvocationResponse")) return;
+    const body = await readBody(request, limits.INVOKE_RESPONSE_BYTES_MAX);
+    if (!this.#expects(response, id, "InvocationResponse")) return;
+    if (body) {
+      this.#answer({ status: "succeeded", payload: body });
+      return sendStatus(response);
+    }
+    this.#answer(responseTooLarge());
+    const message = `Exceeded maximum allowed payload size (${limits.INVOKE_RESPONSE_BYTES_MAX} bytes).`;
+    return sendError(response, 413, "RequestEntityTooLarge", message);
+  }
+
+  async #respondError(
+    request: IncomingMessage,
+    response: ServerResponse,
+    id: string,
+  ): Promise<void> {
+    if (!this.#expects(response, id, "InvocationErrorResponse")) return;
+    const body = await readBody(request, limits.INVOKE_RESPONSE_BYTES_MAX);
+    if (!this.#expects(response, id, "InvocationErrorResponse")) return;
+    this.#answer(body ? failedOutcome(body, declaredErrorType(request)) : responseTooLarge());
+    sendStatus(response);
+  }
+
+  async #initialiseError(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!this.#initialising) return sendInvalidState(response, "Ready", "InitError");
+    const body = await readBody(request, limits.INVOKE_RESPONSE_BYTES_MAX);
+    const outcome = body ? failedOutcome(body, declaredErrorType(request)) : responseTooLarge();
+    sendStatus(response);
+    this.#failInitialisation(outcome);
+  }
+
+  /** Whether the running call is `id`; says to the runtime what is wrong otherwise. */
+  #expects(response: ServerResponse, id: string, state: string): boolean {
+    if (!this.#pending?.handedOut) sendInvalidState(response, "Ready", state);
+    else if (this.#pending.call.requestId !== id) {
+      sendError(response, 400, "InvalidRequestID", "Invalid request ID");
+    } else return true;
+    return false;
+  }
+
+  #answer(outcome: Outcome): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.resolve(outcome);
+  }
+
+  #failInitialisation(outcome: Extract<Outcome, { status: "failed" }>): void {
+    this.#initialising?.resolve({ ok: false, outcome });
+    this.#initialising = undefined;
+    this.#answer(outcome);
+  }
+
+  #fail(message: string): void {
+    if (this.#failure) return;
+    const error = new PlatformError({ kind: "unavailable", what: "runtime" }, message);
+    this.#failure = error;
+    this.#launcher.close(error);
+    this.#sockets.close();
+    for (const socket of this.#connections) socket.destroy();
+    this.#http.close();
+    this.#initialising?.reject(error);
+    this.#initialising = undefined;
+    this.#pending?.reject(error);
+    this.#pending = undefined;
+  }
+}
+
+function declaredErrorType(request: IncomingMessage): string | undefined {
+  const declared = request.headers["lambda-runtime-function-error-type"];
+  return typeof declared === "string" && ERROR_TYPE.test(declared) ? declared : undefined;
+}
+
+function sendInvalidState(response: ServerResponse, from: string, to: string): void {
+  const message = `State transition from ${from} to ${to} failed for runtime. Error: State transition is not allowed`;
+  sendError(response, 403, "InvalidStateTransition", message);
+}
+
+/** JSON as a header value: other characters are escaped, control characters become spaces. */
+function ascii(json: string): string {
+  return json.replace(/[^\x20-\x7e]/g, (character) => {
+    const code = character.charCodeAt(0);
+    return code < 0x20 ? " " : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
+}
