@@ -1,4 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { handler } from "./function/handler.mjs";
+
+/** The code of every function of the benchmarks. */
+export const handlerFile: string = fileURLToPath(new URL("function/handler.mjs", import.meta.url));
 
 /** An event and the one right answer to it, as bytes. */
 export interface Call {

@@ -2,8 +2,8 @@ import { conclude, readSourceFiles, type SourceFiles } from "./project.ts";
 
 /**
  * The rules of CONTRIBUTING.md that no linter knows: sizes, names, and the calls that would let
- * time and chance into the code by the back door. A rule that makes one place harder to read is lifted
- * there with a comment `tidy-allow: RULE, reason` on the line before.
+ * time and chance into the code by the back door. A rule that makes one place harder to read is
+ * lifted there with a comment `tidy-allow: RULE, reason` on the line before.
  */
 const FILE_LINES_MAX = 500;
 const FUNCTION_LINES_MAX = 70;
@@ -125,8 +125,8 @@ const NOT_A_FUNCTION = /^(if|for|while|switch|else|try|catch|do|class|interface|
 const FUNCTION_HEAD = /\bfunction\b|=> \{$|^[\w#*\s.[\]]+\(.*\).*\{$|^\).*\{$/;
 
 /**
- * Functions by their indentation, which the formatter guarantees: a head ends in `{`, its end is the
- * next line that closes a brace at the same depth.
+ * Functions by their indentation, which the formatter guarantees: a head ends in `{`, its end is
+ * the next line that closes a brace at the same depth.
  */
 function functionsOf(lines: readonly string[]): { line: number; length: number }[] {
   const found: { line: number; length: number }[] = [];

@@ -15,10 +15,11 @@ export class LoadClient implements Disposable {
     });
   }
 
-  /** @throws Error when a connection could not be opened or the process ended */
+  /** @throws Error when a connection could not be opened or the process has ended */
   run(job: Job): Promise<JobResult> {
     return new Promise((resolve, reject) => {
-      const onExit = (): void => reject(new Error("The load generator's process ended"));
+      const onExit = (): void => reject(new Error("The load generator has ended"));
+      if (!this.#child.connected) return onExit();
       this.#child.once("exit", onExit);
       this.#child.once("message", (message: Message) => {
         this.#child.off("exit", onExit);
@@ -29,7 +30,8 @@ export class LoadClient implements Disposable {
     });
   }
 
+  /** Ends the process; a job under way is rejected, and so is every later one. */
   [Symbol.dispose](): void {
-    this.#child.disconnect();
+    if (this.#child.connected) this.#child.disconnect();
   }
 }

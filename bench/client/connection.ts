@@ -7,7 +7,14 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-type AnswerCallback = (error: Error | undefined, answer: Answer | undefined) => void;
+export type AnswerCallback = (error: Error | undefined, answer: Answer | undefined) => void;
+
+/** A way to the server that carries one request at a time. */
+export interface Exchanger {
+  /** Sends one request; the callback is called once, with an error when no more can be sent. */
+  exchange(request: Uint8Array, callback: AnswerCallback): void;
+  close(): void;
+}
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const NOTHING = Buffer.alloc(0);
@@ -16,7 +23,7 @@ const NOTHING = Buffer.alloc(0);
  * A keep-alive HTTP/1.1 connection with one request in flight, so lean that it hardly shows beside
  * what it measures: requests are finished bytes, answers are cut out of what arrives.
  */
-export class Connection {
+export class Connection implements Exchanger {
   readonly #socket: Socket;
   #received: Buffer = NOTHING;
   #callback: AnswerCallback | undefined;
@@ -25,7 +32,7 @@ export class Connection {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
-    socket.on("data", (chunk) => this.#receive(chunk));
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("error", (error) => this.#fail(error));
     socket.on("close", () => this.#fail(new Error("Connection closed by the server")));
   }
@@ -41,11 +48,10 @@ export class Connection {
     });
   }
 
-  /** Sends one request; the callback is called exactly once. Not while another is in flight. */
   exchange(request: Uint8Array, callback: AnswerCallback): void {
-    if (this.#failure !== undefined) return callback(this.#failure, undefined);
     this.#callback = callback;
-    this.#socket.write(request);
+    if (this.#failure === undefined) this.#socket.write(request);
+    else this.#fail(this.#failure);
   }
 
   close(): void {
@@ -74,7 +80,7 @@ export class Connection {
 export function parseAnswer(bytes: Buffer): Answer | undefined {
   const headEnd = bytes.indexOf(HEAD_END);
   if (headEnd < 0) return undefined;
-  const head = bytes.latin1Slice(0, headEnd);
+  const head = bytes.toString("latin1", 0, headEnd);
   const bodyStart = headEnd + HEAD_END.length;
   const status = Number(head.slice(9, 12));
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
@@ -93,7 +99,7 @@ function parseChunks(bytes: Buffer, start: number): Buffer | undefined {
   for (let offset = start; ; ) {
     const lineEnd = bytes.indexOf("\r\n", offset);
     if (lineEnd < 0) return undefined;
-    const size = Number.parseInt(bytes.latin1Slice(offset, lineEnd), 16);
+    const size = Number.parseInt(bytes.toString("latin1", offset, lineEnd), 16);
     if (Number.isNaN(size)) throw new Error("Answer has neither a length nor chunks");
     const partEnd = lineEnd + 2 + size;
     if (bytes.length < partEnd + 2) return undefined;

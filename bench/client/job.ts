@@ -2,7 +2,7 @@
 export interface Job {
   readonly host: string;
   readonly port: number;
-  /** Whole HTTP requests, made and signed beforehand, sent round-robin. */
+  /** Whole HTTP requests, made and signed beforehand, sent round-robin; with `sdk`, payloads. */
   readonly requests: readonly Uint8Array[];
   /** The one right body for the request of the same index. */
   readonly answers: readonly Uint8Array[];
@@ -11,6 +11,15 @@ export interface Job {
   readonly calls: number;
   /** Calls before those that are timed. */
   readonly warmUpCalls: number;
+  /** Calls through the AWS SDK instead, its signing and its HTTP client included. */
+  readonly sdk?: SdkTarget;
+}
+
+export interface SdkTarget {
+  readonly functionName: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
 }
 
 export interface JobResult {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Answer, Connection } from "./connection.ts";
+import { type Answer, Connection, type Exchanger } from "./connection.ts";
 import type { Job, JobResult } from "./job.ts";
 
 /**
@@ -16,7 +16,7 @@ process.on("disconnect", () => process.exit(0));
 
 async function runJob(job: Job): Promise<JobResult> {
   const opened = await Promise.allSettled(
-    Array.from({ length: job.connections }, () => Connection.open(job.host, job.port)),
+    Array.from({ length: job.connections }, () => openConnection(job)),
   );
   const connections = opened.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
   try {
@@ -29,6 +29,12 @@ async function runJob(job: Job): Promise<JobResult> {
   }
 }
 
+async function openConnection({ host, port, sdk }: Job): Promise<Exchanger> {
+  if (sdk === undefined) return await Connection.open(host, port);
+  const { SdkConnection } = await import("./sdk-connection.ts");
+  return new SdkConnection(`http://${host}:${port}`, sdk);
+}
+
 /** A closed loop: every connection sends its next request when its last one is answered. */
 class Run {
   readonly #job: Job;
@@ -37,6 +43,8 @@ class Run {
   readonly #seen: (Buffer | undefined)[] = [];
   readonly #starts: Record<string, number> = {};
   readonly #finished = Promise.withResolvers<void>();
+  /** Those that still work. */
+  #connections = 0;
   #sent = 0;
   #answered = 0;
   #right = 0;
@@ -48,7 +56,8 @@ class Run {
     this.#latenciesMs = new Float64Array(calls);
   }
 
-  async on(connections: readonly Connection[]): Promise<JobResult> {
+  async on(connections: readonly Exchanger[]): Promise<JobResult> {
+    this.#connections = connections.length;
     const startedAt = performance.now();
     for (const connection of connections) this.#sendNext(connection);
     await this.#finished.promise;
@@ -65,7 +74,7 @@ class Run {
     };
   }
 
-  #sendNext(connection: Connection): void {
+  #sendNext(connection: Exchanger): void {
     if (this.#sent === this.#calls) return;
     const index = this.#sent++ % this.#job.requests.length;
     const request = this.#job.requests[index];
@@ -74,8 +83,9 @@ class Run {
     connection.exchange(request, (error, answer) => {
       const latencyMs = performance.now() - sentAt;
       this.#take(index, latencyMs, error, answer);
-      if (++this.#answered === this.#calls) this.#finished.resolve();
+      if (error !== undefined) this.#connections--;
       else this.#sendNext(connection);
+      if (++this.#answered === this.#calls || this.#connections === 0) this.#finished.resolve();
     });
   }
 

@@ -57,6 +57,8 @@ class Runtime {
     try {
       process.chdir(taskRoot);
       const handler = await loadHandler(taskRoot, request.handler);
+      // A rejection that the module left unhandled comes up now, and fails the initialisation.
+      await new Promise(setImmediate);
       this.#begin(handler, request);
     } catch (error) {
       this.#logError(callbackStyle ? "Uncaught Exception" : "Init Error", error);

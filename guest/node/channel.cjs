@@ -16,7 +16,7 @@ const LOG_BYTES_MAX = 256 * 1024;
 const BYTES_PER_UNIT_MAX = 3;
 const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 const { wait } = Atomics;
-const { allocUnsafe, concat } = Buffer;
+const { allocUnsafe, byteLength, concat, from } = Buffer;
 /** Runs no handlers of the user, unlike process.exit. */
 const exit = process.reallyExit.bind(process);
 
@@ -96,7 +96,7 @@ class Channel {
       this.send(FRAME.LOG, chunk);
       return;
     }
-    const bytes = Buffer.from(chunk);
+    const bytes = from(chunk);
     for (let start = 0; start < bytes.length; start += LOG_BYTES_MAX) {
       this.send(FRAME.LOG, bytes.subarray(start, start + LOG_BYTES_MAX));
     }
@@ -144,7 +144,7 @@ class Channel {
 
 function encode(type, text) {
   const isText = typeof text === "string";
-  const bytes = isText ? Buffer.byteLength(text) : text.length;
+  const bytes = isText ? byteLength(text) : text.length;
   const frame = allocUnsafe(HEADER_BYTES + bytes);
   frame.writeUInt32BE(bytes + 1, 0);
   frame[4] = type;

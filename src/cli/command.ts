@@ -15,7 +15,7 @@ export type Flags = Readonly<Record<string, Flag>>;
 /** Values of the flags that were given. */
 export type FlagValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
-/** What a command is given to work with; nothing in src/cli reads the process's globals below this. */
+/** What a command is given to work with. */
 export interface CommandInput {
   readonly flags: FlagValues;
   readonly positionals: readonly string[];

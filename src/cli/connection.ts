@@ -13,10 +13,15 @@ export interface Connection {
   readonly sessionToken?: string;
 }
 
+/** Flag of commands that work on a data directory. */
+export const DATA_FLAG: Flags = {
+  data: { type: "string", value: "DIR", help: "The server's data directory (~/.hearth)" },
+};
+
 /** Flags of every command that talks to a server. */
 export const CONNECTION_FLAGS: Flags = {
   endpoint: { type: "string", value: "URL", help: "The server's address (AWS_ENDPOINT_URL)" },
-  data: { type: "string", value: "DIR", help: "The server's data directory (~/.hearth)" },
+  ...DATA_FLAG,
 };
 
 const START_ADVICE = "Start one with `hearth up`, or name its address with --endpoint URL.";
@@ -25,6 +30,11 @@ const START_ADVICE = "Start one with `hearth up`, or name its address with --end
 export function dataDirectoryOf(input: Pick<CommandInput, "flags" | "environment">): string {
   const named = textFlag(input.flags, "data") ?? input.environment.HEARTH_DATA;
   return resolve(named ?? join(homedir(), ".hearth"));
+}
+
+/** Where a data directory keeps runtimes that are not part of Hearth. */
+export function runtimesDirectoryIn(dataDirectory: string): string {
+  return join(dataDirectory, "runtimes");
 }
 
 /**

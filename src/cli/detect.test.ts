@@ -57,15 +57,15 @@ test("detect: failures say what was looked for", async () => {
 });
 
 test("detect: a single file is its own function", async () => {
-  await using tree = await TemporaryTree.with({ "work/greet.ts": ESM, "work/run.sh": "#!/bin/sh" });
-  const file = await readSourceTree(`${tree.path}/work/greet.ts`);
+  await using tree = await TemporaryTree.with({ "code/greet.ts": ESM, "code/run.sh": "#!/bin/sh" });
+  const file = await readSourceTree(`${tree.path}/code/greet.ts`);
   assert.deepEqual(await detectFunction(file, {}), {
     runtime: "nodejs24.x",
     handler: "greet.handler",
   });
   assert.equal(file.defaultName, "greet");
-  await chmod(`${tree.path}/work/run.sh`, 0o755);
-  const program = await readSourceTree(`${tree.path}/work/run.sh`);
+  await chmod(`${tree.path}/code/run.sh`, 0o755);
+  const program = await readSourceTree(`${tree.path}/code/run.sh`);
   assert.equal((await detectFunction(program, {})).runtime, "provided.al2023");
 });
 

@@ -26,8 +26,8 @@ const NODE_ENTRIES = ["index", "src/index", "handler", "main", "app"].flatMap((s
 const PYTHON_ENTRIES = ["lambda_function.py", "main.py", "app.py", "handler.py", "index.py"];
 
 /**
- * Finds out how a source tree is run: a `bootstrap` program, package.json's `main`, one of the usual
- * file names, or the only file there is.
+ * Finds out how a source tree is run: a `bootstrap` program, package.json's `main`, one of the
+ * usual file names, or the only file there is.
  * @throws CommandError that says what was looked for
  */
 export async function detectFunction(tree: SourceTree, wishes: Wishes): Promise<DetectedFunction> {

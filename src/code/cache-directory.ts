@@ -7,8 +7,8 @@ const BOOT_ID = "boot-id";
 
 /**
  * Unpacked packages on disk, `<directory>/<owner>/<hex sha256>`, each put in place whole by one
- * rename. They are not fsynced (that is what blobs are for): a cache written before the machine last
- * booted may have lost bytes in a power failure, so it is thrown away, and packages unpack anew.
+ * rename. They are not fsynced (that is what blobs are for): a cache written before the machine
+ * last booted may have lost bytes with the power, so it is thrown away, and packages unpack anew.
  */
 export class CacheDirectory implements AsyncDisposable {
   readonly #directory: string;

@@ -1,7 +1,7 @@
 import { chmod, mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
-import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
-import type { Entry, ZipFile } from "yauzl";
+import { crc32, createInflateRaw } from "node:zlib";
+import type { ZipFile } from "yauzl";
 import { messageOf } from "../base/mod.ts";
 import { sha256Of } from "./digest.ts";
 import { invalidPackage } from "./invalid-package.ts";
@@ -40,7 +40,7 @@ export async function inspectPackage(zip: Buffer): Promise<PackageFacts> {
 /**
  * Unpacks a zip into `targetDirectory`, which is created when absent and must be empty otherwise.
  * Directories get 0755, files 0444 or 0555. Data is checked against declared size and CRC while it
- * is written, 64 KB at a time. After a failure the directory holds rubbish for the caller to remove.
+ * is written, 64 KB at a time. After a failure the directory holds rubbish, the caller's to remove.
  * @throws PlatformError kind "invalid_package"
  */
 export async function extractPackage(zip: Buffer, targetDirectory: string): Promise<void> {
@@ -76,8 +76,9 @@ async function packedBytes(zip: Buffer, zipFile: ZipFile, { entry, path }: Plann
 async function* checkedBytes(packed: Buffer, { entry, path }: PlannedFile): AsyncIterable<Buffer> {
   let bytes = 0;
   let crc = 0;
+  const chunks = entry.compressionMethod === STORED ? [packed] : inflated(packed);
   try {
-    for await (const chunk of chunksOf(packed, entry)) {
+    for await (const chunk of chunks) {
       bytes += chunk.length;
       if (bytes > entry.uncompressedSize) break;
       crc = crc32(chunk, crc);
@@ -93,12 +94,7 @@ async function* checkedBytes(packed: Buffer, { entry, path }: PlannedFile): Asyn
   }
 }
 
-/** Small files in one piece: for them, setting up a stream costs more than inflating. */
-function chunksOf(packed: Buffer, entry: Entry): AsyncIterable<Buffer> | Buffer[] {
-  if (entry.compressionMethod === STORED) return [packed];
-  if (entry.uncompressedSize <= CHUNK_BYTES) {
-    return [inflateRawSync(packed, { maxOutputLength: Math.max(1, entry.uncompressedSize) })];
-  }
+function inflated(packed: Buffer): AsyncIterable<Buffer> {
   const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES });
   inflate.end(packed);
   return inflate;

@@ -2,7 +2,8 @@ import type { Readable } from "node:stream";
 
 /**
  * Immutable bytes under a name. A put is durable when it resolves and visible whole or not at all;
- * putting the same key again replaces it atomically. Keys match [a-zA-Z0-9/_.=-]{1,512}, no "..".
+ * putting the same key again replaces it atomically. Keys match [a-zA-Z0-9/_.=-]{1,512}
+ * without ".." and without empty or "." segments; others are kind "invalid".
  */
 export interface BlobStore {
   put(key: string, bytes: Uint8Array): Promise<void>;

@@ -1,3 +1,3 @@
-/** engine: durable state behind small interfaces. Drivers are named only in app/ and their tests. */
+/** engine: durable state behind small interfaces. Only app/ and tests name drivers. */
 export * from "./blob.ts";
 export * from "./table.ts";

@@ -5,6 +5,9 @@
  * Terms: *key* sorts by UTF-8 bytes; *revision* is a positive integer that grows with each write of
  * the whole store, 0 stands for "absent"; *commit* is durable (fsync or quorum) when its promise
  * resolves. Commits of one tick share one fsync (group commit).
+ *
+ * Limits (table-check.ts): table names 1..64 bytes, keys 1..1024 bytes of well-formed Unicode,
+ * 1..1000 writes a commit, each document named once in it; anything else is kind "invalid".
  */
 export interface Document<T = unknown> {
   readonly key: string;
@@ -48,7 +51,8 @@ export interface TableStore extends AsyncDisposable {
   /** Documents in key order. */
   list<T>(table: string, options?: ListOptions): Promise<Document<T>[]>;
   /**
-   * All writes or none; resolves with the revision given to every written document.
+   * All writes or none; resolves with the revision given to every written document (the last one
+   * given out when the commit only checks). Preconditions see the state before the commit.
    * @throws PlatformError kind "precondition_failed" when an `ifRevision` does not hold
    */
   commit(writes: readonly Write[]): Promise<number>;

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isPlatformError } from "../base/mod.ts";
 import type { BlobStore } from "./blob.ts";
-import { FULL, linesUntilKilled, type Opener, scratch } from "./testsuite.ts";
 import { crashBlob } from "./testsuite-crash.ts";
+import { FULL, linesUntilKilled, type Opener, scratch } from "./testsuite-support.ts";
 
 type Open = (path: string) => Promise<BlobStore>;
 

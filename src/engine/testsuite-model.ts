@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Document, Write } from "./table.ts";
 
-/** A TableStore as one would write it without disk or concurrency: what drivers are compared with. */
+/** A TableStore without disk or concurrency: what drivers are compared with. */
 export class TableModel {
   readonly #documents = new Map<string, Document & { readonly table: string }>();
   #lastRevision = 0;

@@ -17,7 +17,12 @@ import type {
   RuntimeCall,
   RuntimeChannel,
 } from "./channel.ts";
-import { EMPTY_EVENT, failedOutcome, responseTooLarge } from "./runtime-outcome.ts";
+import {
+  EMPTY_EVENT,
+  reportedFailure,
+  responseOutcome,
+  responseTooLarge,
+} from "./runtime-outcome.ts";
 
 /** Frame types of guest/README.md; launch is for custom runtimes, see runtime-api.ts. */
 export const FRAME = {
@@ -137,13 +142,12 @@ export class FrameChannel implements RuntimeChannel {
     if (this.#failure) return;
     const { type, payload } = frame;
     if (type === FRAME.response && this.#mayAnswer()) {
-      const fits = payload.length <= limits.INVOKE_RESPONSE_BYTES_MAX;
-      this.#answer(fits ? { status: "succeeded", payload } : responseTooLarge());
+      this.#answer(responseOutcome(payload));
     } else if (type === FRAME.log && this.#isReady) this.#onLog(payload);
-    else if (type === FRAME.error && this.#mayAnswer()) this.#answer(failedOutcome(payload));
+    else if (type === FRAME.error && this.#mayAnswer()) this.#answer(reportedFailure(payload));
     else if (type === FRAME.initialised && this.#initialising) this.#endInitialising({ ok: true });
     else if (type === FRAME.initialiseError && this.#initialising) {
-      this.#endInitialising({ ok: false, outcome: failedOutcome(payload) });
+      this.#endInitialising({ ok: false, outcome: reportedFailure(payload) });
     } else if (type === FRAME.ready && !this.#isReady) {
       this.#isReady = true;
       this.#ready.resolve();

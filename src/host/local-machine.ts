@@ -1,5 +1,5 @@
 import type { Server } from "node:net";
-import { assert, type Clock, type SecureRandom } from "../base/mod.ts";
+import { assert, type Clock, messageOf, PlatformError, type SecureRandom } from "../base/mod.ts";
 import { type CodeStore, placeTree } from "../code/mod.ts";
 import {
   type FunctionVersion,
@@ -27,6 +27,8 @@ const ID_BYTES = 8;
 const TASK_ROOT = "/var/task";
 /** A runtime that is not ready by then is given up; ours. */
 const BOOT_MS_MAX = 30_000;
+/** What a runtime that does not start may say about it, in characters. */
+const LAST_WORDS_MAX = 500;
 
 export interface LocalMachineOptions {
   readonly driver: SandboxDriver;
@@ -65,7 +67,11 @@ export class LocalMachine implements Machine {
     const isolated = await instance.isolated;
     const id = random.hex(ID_BYTES);
     let environment: Environment | undefined;
-    const onOutput = (chunk: Buffer): void => environment?.writeOutput(chunk);
+    let lastWords = "";
+    const onOutput = (chunk: Buffer): void => {
+      if (environment !== undefined) environment.writeOutput(chunk);
+      else lastWords = (lastWords + chunk.toString()).slice(-LAST_WORDS_MAX);
+    };
     const sandbox = await isolated.boot({
       id,
       image,
@@ -91,7 +97,11 @@ export class LocalMachine implements Machine {
       return environment;
     } catch (error) {
       await sandbox.kill();
-      throw error;
+      throw new PlatformError(
+        { kind: "unavailable", what: "runtime" },
+        `Runtime ${key.runtime} did not start: ${messageOf(error)}${lastWords && `; it said: ${lastWords}`}`,
+        { cause: error },
+      );
     }
   }
 

@@ -2,3 +2,5 @@
 export type { Acquired, Machine } from "./acquire.ts";
 export * from "./function-logs.ts";
 export * from "./host.ts";
+export { installedRuntimes, installRuntime, type RuntimeOptions, runtimeImage } from "./images.ts";
+export { LocalMachine, type LocalMachineOptions } from "./local-machine.ts";

@@ -10,7 +10,7 @@ import type {
 } from "./channel.ts";
 import { Launcher } from "./launcher.ts";
 import { readBody, sendError, sendStatus } from "./runtime-api-http.ts";
-import { EMPTY_EVENT, failedOutcome, responseTooLarge } from "./runtime-outcome.ts";
+import { EMPTY_EVENT, reportedFailure, responseTooLarge } from "./runtime-outcome.ts";
 
 const PREFIX = "/2018-06-01/runtime/";
 /** Connections of one sandbox to its Runtime API; ours: a runtime needs one, curl opens one each. */
@@ -84,7 +84,7 @@ export class RuntimeApi implements RuntimeChannel {
     this.#sockets.on("connection", (socket) => this.#accept(socket));
     this.#sockets.on("error", (error) => this.#fail(`Runtime API broke: ${error.message}`));
     this.#launcher = new Launcher(options.launcher, {
-      onError: (payload) => this.#failInitialisation(failedOutcome(payload)),
+      onError: (payload) => this.#failInitialisation(reportedFailure(payload)),
       onBroken: (message) => this.#fail(message),
     });
     options.exited.then(
@@ -209,14 +209,14 @@ export class RuntimeApi implements RuntimeChannel {
     if (!this.#expects(response, id, "InvocationErrorResponse")) return;
     const body = await readBody(request, limits.INVOKE_RESPONSE_BYTES_MAX);
     if (!this.#expects(response, id, "InvocationErrorResponse")) return;
-    this.#answer(body ? failedOutcome(body, declaredErrorType(request)) : responseTooLarge());
+    this.#answer(body ? reportedFailure(body, declaredErrorType(request)) : responseTooLarge());
     sendStatus(response);
   }
 
   async #initialiseError(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!this.#initialising) return sendInvalidState(response, "Ready", "InitError");
     const body = await readBody(request, limits.INVOKE_RESPONSE_BYTES_MAX);
-    const outcome = body ? failedOutcome(body, declaredErrorType(request)) : responseTooLarge();
+    const outcome = body ? reportedFailure(body, declaredErrorType(request)) : responseTooLarge();
     sendStatus(response);
     this.#failInitialisation(outcome);
   }

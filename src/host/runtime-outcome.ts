@@ -1,4 +1,5 @@
 import { limits, type Outcome } from "../model/mod.ts";
+import { type FailedOutcome, failedOutcome } from "./outcome.ts";
 
 /** What a call without payload passes to the handler. */
 export const EMPTY_EVENT: Buffer = Buffer.from("{}");
@@ -8,20 +9,18 @@ export const ERROR_BYTES_MAX: number = 1024 * 1024;
 
 const ERROR_TYPE_UNKNOWN = "Runtime.Unknown";
 
-export type FailedOutcome = Extract<Outcome, { status: "failed" }>;
-
-/** A failure that the platform itself states, with AWS's errorType. */
-export function platformFailure(errorType: string, errorMessage: string): FailedOutcome {
-  const payload = Buffer.from(JSON.stringify({ errorType, errorMessage }));
-  return { status: "failed", functionError: "Unhandled", payload, errorType };
-}
-
 /** AWS's answer to a response above 6 MB. */
 export function responseTooLarge(): FailedOutcome {
-  return platformFailure(
+  return failedOutcome(
     "Function.ResponseSizeTooLarge",
     `Response payload size exceeded maximum allowed payload size (${limits.INVOKE_RESPONSE_BYTES_MAX} bytes).`,
   );
+}
+
+/** The outcome for a response of a runtime, whatever its length. */
+export function responseOutcome(payload: Buffer): Outcome {
+  if (payload.length > limits.INVOKE_RESPONSE_BYTES_MAX) return responseTooLarge();
+  return { status: "succeeded", payload };
 }
 
 /**
@@ -29,15 +28,17 @@ export function responseTooLarge(): FailedOutcome {
  * ours when it sent something else.
  * @param declaredType the error type when the runtime names it beside the payload
  */
-export function failedOutcome(payload: Buffer, declaredType?: string): FailedOutcome {
+export function reportedFailure(payload: Buffer, declaredType?: string): FailedOutcome {
   if (payload.length > ERROR_BYTES_MAX) return responseTooLarge();
   const error = parseObject(payload);
-  if (!error) {
-    const text = payload.toString("utf8");
-    return platformFailure(declaredType ?? ERROR_TYPE_UNKNOWN, text);
-  }
-  const errorType = declaredType ?? stringOf(error.errorType) ?? ERROR_TYPE_UNKNOWN;
-  return { status: "failed", functionError: "Unhandled", payload, errorType };
+  if (!error) return failedOutcome(declaredType ?? ERROR_TYPE_UNKNOWN, payload.toString("utf8"));
+  const { errorType } = error;
+  return {
+    status: "failed",
+    functionError: "Unhandled",
+    payload,
+    errorType: declaredType ?? (typeof errorType === "string" ? errorType : ERROR_TYPE_UNKNOWN),
+  };
 }
 
 function parseObject(bytes: Buffer): Record<string, unknown> | undefined {
@@ -48,8 +49,4 @@ function parseObject(bytes: Buffer): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-function stringOf(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }

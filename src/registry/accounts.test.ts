@@ -88,7 +88,11 @@ test("Accounts: temporary credentials are verified without storage until they ex
     const credential = await verifying.credential(issued.accessKeyId, issued.sessionToken);
     assert.equal(credential.secretAccessKey, issued.secretAccessKey);
     assert.equal(credential.principal.owner, OPERATOR);
-    assert.equal(credential.principal.operator, false, "code in a function never acts as the operator");
+    assert.equal(
+      credential.principal.operator,
+      false,
+      "code in a function never acts as the operator",
+    );
     assert.equal(credential.principal.arn, "arn:aws:sts::000000000000:assumed-role/hearth/fn-1");
     assert.match(credential.principal.userId, /^AROA[A-Z2-7]{16}:fn-1$/);
   }

@@ -96,7 +96,7 @@ export interface FunctionDescription {
  * listeners. A package is stored and unpacked before a version refers to it, hence a function is
  * Active from its first moment.
  */
-export class FunctionRegistry {
+export class FunctionRegistry implements AsyncDisposable {
   readonly aliases: AliasRegistry;
   readonly concurrency: ConcurrencyRegistry;
   readonly #store: FunctionStore;
@@ -113,7 +113,7 @@ export class FunctionRegistry {
     this.#store = store;
     this.#clock = options.clock;
     this.#random = options.random;
-    this.#code = new CodeReferences(options.table, options.code);
+    this.#code = new CodeReferences(options.table, options.code, options.clock);
     this.#usage = new UsageLedger(options.table);
     this.#reservations = new Reservations(options.table);
     this.#resolver = new Resolver({
@@ -146,6 +146,11 @@ export class FunctionRegistry {
   /** Concurrency that the owner's functions without a reservation share; known after `resolve`. */
   unreservedConcurrency(owner: Owner): number {
     return this.#reservations.unreserved(owner);
+  }
+
+  /** Ends background work; dispose of the registry before its table. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#code[Symbol.asyncDispose]();
   }
 
   /** Hears of every change that makes environments of a function outdated. */
@@ -215,8 +220,13 @@ export class FunctionRegistry {
     await this.#requireSpace(owner, request.zip.length - latest.code.zipBytes);
     await using held = await this.#code.hold(owner, request.zip);
     if (request.dryRun) return changedVersion(latest, { code: held.reference }, this.#stamp());
-    return this.#update(owner, name, request.revisionId, request.publish === true, (version) =>
-      changedVersion(version, { code: held.reference }, this.#stamp()),
+    // Awaited here: the package is held until a version refers to it.
+    return await this.#update(
+      owner,
+      name,
+      request.revisionId,
+      request.publish === true,
+      (version) => changedVersion(version, { code: held.reference }, this.#stamp()),
     );
   }
 
@@ -255,6 +265,7 @@ export class FunctionRegistry {
         writes: [
           { table: VERSIONS, key, delete: true },
           { table: CODE_USES, key: codeUseKey(version), delete: true },
+          this.#code.dropOf(owner, version.code.sha256),
         ],
         result: version,
       };
@@ -262,7 +273,6 @@ export class FunctionRegistry {
     if (!gone) return;
     this.#usage.add(owner, 0, -gone.code.zipBytes);
     this.#announce(owner, name, "updated");
-    await this.#code.collect(owner, gone.code.sha256);
   }
 
   /** `$LATEST` of every function, or every version of every function, by name. */
@@ -354,7 +364,11 @@ export class FunctionRegistry {
       const writes: Write[] =
         before.code.sha256 === latest.code.sha256
           ? []
-          : [{ table: CODE_USES, key: codeUseKey(before), delete: true }, useOf(latest)];
+          : [
+              { table: CODE_USES, key: codeUseKey(before), delete: true },
+              this.#code.dropOf(owner, before.code.sha256),
+              useOf(latest),
+            ];
       let answer = latest;
       if (publish) {
         const present = await this.#publishedAlready(after);
@@ -366,13 +380,10 @@ export class FunctionRegistry {
         }
       }
       const addedBytes = after.codeBytes - record.codeBytes;
-      return { record: after, writes, result: { answer, addedBytes, before: before.code.sha256 } };
+      return { record: after, writes, result: { answer, addedBytes } };
     });
     this.#usage.add(owner, 0, update.addedBytes);
     this.#announce(owner, name, "updated");
-    if (update.before !== update.answer.code.sha256) {
-      await this.#code.collect(owner, update.before);
-    }
     return update.answer;
   }
 
@@ -387,19 +398,19 @@ export class FunctionRegistry {
         ...aliases.map(({ key }) => ({ table: ALIASES, key, delete: true }) as const),
         ...all.map((v) => ({ table: CODE_USES, key: codeUseKey(v), delete: true }) as const),
       ];
+      const packages = new Set(all.map((version) => version.code.sha256));
+      writes.push(...Array.from(packages, (sha256) => this.#code.dropOf(owner, sha256)));
       const reserved = record.reservedConcurrency ?? 0;
       if (reserved > 0) writes.push(await this.#reservations.writeOf(owner, -reserved));
-      const packages = new Set(all.map((version) => version.code.sha256));
       return {
         record: "deleted",
         writes,
-        result: { packages, codeBytes: record.codeBytes, reserved },
+        result: { codeBytes: record.codeBytes, reserved },
       };
     });
     this.#usage.add(owner, -1, -gone.codeBytes);
     this.#announce(owner, name, "deleted");
     if (gone.reserved > 0) await this.#reservations.refresh(owner);
-    for (const sha256 of gone.packages) await this.#code.collect(owner, sha256);
   }
 
   /** The last published version when it still is what `$LATEST` is. */

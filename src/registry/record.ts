@@ -11,6 +11,8 @@ export const VERSIONS = "function-versions";
 export const ALIASES = "function-aliases";
 /** One document for each use of a package by a version: `owner/sha256/name/version`. */
 export const CODE_USES = "function-code-uses";
+/** Packages that a version stopped using, until it is known whether another still does. */
+export const CODE_DROPS = "function-code-drops";
 /** One document for each owner that reserved concurrency. */
 export const RESERVATIONS = "function-reservations";
 
@@ -49,11 +51,11 @@ export function aliasKey(owner: Owner, name: string, alias: string): string {
   return `${owner}/${name}/${alias}`;
 }
 
-export function codeUsePrefix(owner: Owner, sha256: string): string {
-  return `${owner}/${sha256}/`;
+export function codeKey(owner: Owner, sha256: string): string {
+  return `${owner}/${sha256}`;
 }
 
 export function codeUseKey(version: FunctionVersion): string {
   const { owner, name, code } = version;
-  return `${codeUsePrefix(owner, code.sha256)}${name}/${version.version}`;
+  return `${codeKey(owner, code.sha256)}/${name}/${version.version}`;
 }

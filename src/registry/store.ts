@@ -56,7 +56,9 @@ export class FunctionStore {
     version: string,
   ): Promise<VersionRecord | undefined> {
     const key = versionKeyOf(owner, name, version);
-    return (await this.table.get<VersionRecord>(VERSIONS, key))?.value;
+    const found = (await this.table.get<VersionRecord>(VERSIONS, key))?.value;
+    // "07" has the key of version 7 but is no version.
+    return found?.version === version ? found : undefined;
   }
 
   /**

@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
-import { PlatformError, type Random, secureRandom, seededRandom, systemClock } from "../base/mod.ts";
+import {
+  PlatformError,
+  type Random,
+  secureRandom,
+  seededRandom,
+  systemClock,
+} from "../base/mod.ts";
 import type { Document, ListOptions, TableStore, Write } from "../engine/mod.ts";
 import { type CodeReference, type Owner, ownerOf } from "../model/mod.ts";
 import type { CodePort } from "./code-references.ts";
@@ -83,6 +89,7 @@ export interface TestRegistry {
   readonly registry: FunctionRegistry;
   readonly table: MemoryTableStore;
   readonly code: MemoryCode;
+  readonly clock: ManualClock;
 }
 
 export function testRegistry(
@@ -90,13 +97,14 @@ export function testRegistry(
   weights: Random = seededRandom(1),
 ): TestRegistry {
   const code = new MemoryCode();
+  const clock = new ManualClock();
   const registry = new FunctionRegistry({
     table,
     code,
-    clock: systemClock,
+    clock,
     random: secureRandom,
     weights,
     region: "us-east-1",
   });
-  return { registry, table, code };
+  return { registry, table, code, clock };
 }

@@ -68,15 +68,16 @@ export class RequestBody implements Disposable {
       };
       const onData = (chunk: Buffer): void => {
         if (this.#takenBytes + chunk.length > limitBytes) {
-          return fail(tooLarge(limitBytes, this.#takenBytes + chunk.length));
+          fail(tooLarge(limitBytes, this.#takenBytes + chunk.length));
+          return;
         }
         try {
           this.#budget.take(chunk.length);
+          this.#takenBytes += chunk.length;
+          chunks.push(chunk);
         } catch (error) {
-          return fail(error);
+          fail(error);
         }
-        this.#takenBytes += chunk.length;
-        chunks.push(chunk);
       };
       request.on("data", onData);
       request.once("end", () => resolve(joined(chunks, this.#takenBytes)));

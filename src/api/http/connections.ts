@@ -72,7 +72,8 @@ export class Connections {
       listener.sockets.size >= listener.limit
     ) {
       this.refused++;
-      return refuse(socket);
+      refuse(socket);
+      return;
     }
     if (listener.origin !== undefined) {
       socket.setNoDelay(true);

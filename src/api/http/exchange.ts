@@ -109,11 +109,11 @@ export class VerifiedRequest implements AuthenticatedRequest {
     const controller = new AbortController();
     this.#abort = controller;
     const outgoing = this.#outgoing;
-    const onClose = (): void => {
-      if (!outgoing.writableFinished) this.abort("Client closed the connection");
-    };
-    if (outgoing.destroyed) onClose();
-    else outgoing.once("close", onClose);
+    const { socket } = outgoing.req;
+    const onClose = (): void => this.abort("Client closed the connection");
+    if (socket.destroyed) onClose();
+    socket.once("close", onClose);
+    outgoing.once("finish", () => socket.off("close", onClose));
     return controller.signal;
   }
 

@@ -30,7 +30,8 @@ export function respond(
   if (response.status !== 204 && response.status !== 304) headers.push("Content-Length", length);
   outgoing.writeHead(response.status, headers);
   outgoing.end(body);
-  if ((outgoing.socket?.writableLength ?? 0) === 0 || outgoing.destroyed) return undefined;
+  const { socket } = outgoing.req;
+  if (socket.writableLength === 0 || socket.destroyed) return undefined;
   return settled(outgoing, "finish", options.stallMs);
 }
 
@@ -39,21 +40,20 @@ async function stream(
   body: AsyncIterable<Buffer>,
   stallMs: number,
 ): Promise<void> {
+  const { socket } = outgoing.req;
   outgoing.flushHeaders();
   try {
     for await (const chunk of body) {
-      if (!outgoing.write(chunk) && !outgoing.destroyed) {
-        await settled(outgoing, "drain", stallMs);
-      }
-      if (outgoing.destroyed) return;
+      if (!outgoing.write(chunk)) await settled(outgoing, "drain", stallMs);
+      if (socket.destroyed) return;
     }
   } catch (error) {
     // The status is on its way already: a chunked body without its end says that it failed.
-    outgoing.destroy();
+    socket.destroy();
     throw error;
   }
   outgoing.end();
-  if (!outgoing.writableFinished) await settled(outgoing, "finish", stallMs);
+  await settled(outgoing, "finish", stallMs);
 }
 
 /** Waits for `event` or the end of the connection, which comes when nothing moves for `stallMs`. */
@@ -62,18 +62,19 @@ function settled(
   event: "drain" | "finish",
   stallMs: number,
 ): Promise<void> {
+  // The request's socket: a response that waits behind a pipelined one has none yet.
+  const { socket } = outgoing.req;
+  if (socket.destroyed || outgoing.writableFinished) return Promise.resolve();
   return new Promise((resolve) => {
-    const { socket } = outgoing;
     const done = (): void => {
       outgoing.off(event, done);
-      outgoing.off("close", done);
+      socket.off("close", done);
       // After "finish" the timeout is that of an idle connection again, set by node:http.
-      if (event === "drain") socket?.setTimeout(0);
+      if (event === "drain") socket.setTimeout(0);
       resolve();
     };
     outgoing.on(event, done);
-    outgoing.on("close", done);
-    if (outgoing.destroyed || outgoing.writableFinished) return done();
-    socket?.setTimeout(stallMs);
+    socket.on("close", done);
+    socket.setTimeout(stallMs);
   });
 }

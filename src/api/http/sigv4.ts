@@ -1,8 +1,19 @@
 import { timingSafeEqual } from "node:crypto";
 import { PlatformError, type UnauthenticatedReason } from "../../base/mod.ts";
 import { limits } from "../../model/mod.ts";
-import { canonicalQuery, canonicalRequest, queryParameter, type SignedMessage } from "./canonical.ts";
-import { ALGORITHM, deriveSigningKey, type SigningKeys, sha256Hex, signatureOf } from "./signing-key.ts";
+import {
+  canonicalQuery,
+  canonicalRequest,
+  queryParameter,
+  type SignedMessage,
+} from "./canonical.ts";
+import {
+  ALGORITHM,
+  deriveSigningKey,
+  type SigningKeys,
+  sha256Hex,
+  signatureOf,
+} from "./signing-key.ts";
 
 /**
  * Verification of AWS Signature Version 4 in three steps that the server runs in this order:
@@ -188,7 +199,10 @@ function parseCredential(credential: string, timestamp: string): Scope {
     );
   }
   if (terminator !== "aws4_request") {
-    refuse("signature_mismatch", "Credential should be scoped with a valid terminator: 'aws4_request'");
+    refuse(
+      "signature_mismatch",
+      "Credential should be scoped with a valid terminator: 'aws4_request'",
+    );
   }
   if (!timestamp.startsWith(date) || date.length !== 8) {
     refuse(
@@ -277,11 +291,10 @@ export function verifySignature(
     payloadHash,
   );
   if (canonical === undefined) {
-    return refuse("signature_mismatch", "A header named in SignedHeaders is not in the request");
+    refuse("signature_mismatch", "A header named in SignedHeaders is not in the request");
   }
   const cached = keys.get(claim.credential);
-  const key =
-    cached ?? deriveSigningKey(secretAccessKey, claim.date, claim.region, claim.service);
+  const key = cached ?? deriveSigningKey(secretAccessKey, claim.date, claim.region, claim.service);
   const expected = signatureOf(key, claim.timestamp, claim.scope, canonical);
   if (!equalInConstantTime(expected, claim.signature)) {
     refuse(

@@ -3,10 +3,10 @@ import {
   type PackageProblem,
   PlatformError,
   type ThrottleScope,
-  type UnauthenticatedReason,
   unreachable,
 } from "../../base/mod.ts";
 import { limits } from "../../model/mod.ts";
+import { AUTHENTICATION_ERRORS } from "../http/failure.ts";
 import type { HttpResponse } from "../http/request.ts";
 
 /** A refusal that only this dialect knows; all others are PlatformErrors. */
@@ -50,7 +50,7 @@ const CAPITAL_MESSAGE: ReadonlySet<string> = new Set([
 ]);
 
 /** Renders any failure in the shape of AWS Lambda's REST protocol. */
-export function errorResponse(error: unknown, requestId: string): HttpResponse {
+export function errorResponse(error: unknown): HttpResponse {
   const wire = wireErrorOf(error);
   const message = wire.message ?? (error instanceof Error ? error.message : "");
   const body = {
@@ -63,7 +63,6 @@ export function errorResponse(error: unknown, requestId: string): HttpResponse {
     headers: {
       "Content-Type": "application/json",
       "x-amzn-ErrorType": wire.code,
-      "x-amzn-RequestId": requestId,
       ...(wire.retryAfterSeconds === undefined
         ? {}
         : { "Retry-After": String(Math.ceil(wire.retryAfterSeconds)) }),
@@ -104,7 +103,7 @@ function wireErrorOfDetail(detail: ErrorDetail): WireError {
     case "unsupported":
       return { status: 400, code: "InvalidParameterValueException" };
     case "unauthenticated":
-      return UNAUTHENTICATED[detail.reason];
+      return AUTHENTICATION_ERRORS[detail.reason];
     case "forbidden":
       return { status: 403, code: "AccessDeniedException" };
     case "throttled":
@@ -140,40 +139,6 @@ const THROTTLE_REASON: Readonly<Record<ThrottleScope, string>> = {
   account: "ConcurrentInvocationLimitExceeded",
   function: "ReservedFunctionConcurrentInvocationLimitExceeded",
   caller: "CallerRateLimitExceeded",
-};
-
-const UNAUTHENTICATED: Readonly<Record<UnauthenticatedReason, WireError>> = {
-  missing_token: {
-    status: 403,
-    code: "MissingAuthenticationTokenException",
-    message: "Missing Authentication Token",
-  },
-  incomplete_signature: { status: 403, code: "IncompleteSignatureException" },
-  unknown_key: {
-    status: 403,
-    code: "UnrecognizedClientException",
-    message: "The security token included in the request is invalid.",
-  },
-  invalid_token: {
-    status: 403,
-    code: "UnrecognizedClientException",
-    message: "The security token included in the request is invalid.",
-  },
-  expired_token: {
-    status: 403,
-    code: "ExpiredTokenException",
-    message: "The security token included in the request is expired",
-  },
-  signature_mismatch: {
-    status: 403,
-    code: "InvalidSignatureException",
-    message:
-      "The request signature we calculated does not match the signature you provided. " +
-      "Check your AWS Secret Access Key and signing method. " +
-      "Consult the service documentation for details.",
-  },
-  expired: { status: 403, code: "InvalidSignatureException" },
-  payload_mismatch: { status: 403, code: "InvalidSignatureException" },
 };
 
 function tooLarge(detail: Extract<ErrorDetail, { kind: "too_large" }>): WireError {

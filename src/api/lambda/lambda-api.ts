@@ -1,6 +1,6 @@
 import { PlatformError } from "../../base/mod.ts";
-import type { HttpResponse, ServiceHandler } from "../http/request.ts";
-import { errorResponse } from "./errors.ts";
+import type { ServiceHandler } from "../http/request.ts";
+import { errorResponse, LambdaError } from "./errors.ts";
 import type { LambdaServices } from "./operation.ts";
 import { matchRoute } from "./routes.ts";
 
@@ -8,22 +8,19 @@ import { matchRoute } from "./routes.ts";
 export function createLambdaApi(services: LambdaServices): ServiceHandler {
   return {
     async handle(request) {
+      const match = matchRoute(request.method, request.path);
+      if (!match) throw unknownOperation(request.method, request.path);
+      const { route, labels } = match;
       try {
-        const match = matchRoute(request.method, request.path);
-        if (!match) throw unknownOperation(request.method, request.path);
-        const { route, labels } = match;
-        const response = await route.run({ services, request, operation: route.name, labels });
-        return withRequestId(response, request.requestId);
+        return await route.run({ services, request, operation: route.name, labels });
       } catch (error) {
-        return errorResponse(error, request.requestId);
+        // What only this dialect knows ends here; the edge notes and renders all other failures.
+        if (error instanceof LambdaError) return errorResponse(error);
+        throw error;
       }
     },
     failure: errorResponse,
   };
-}
-
-function withRequestId(response: HttpResponse, requestId: string): HttpResponse {
-  return { ...response, headers: { ...response.headers, "x-amzn-RequestId": requestId } };
 }
 
 function unknownOperation(method: string, path: string): PlatformError {

@@ -69,11 +69,12 @@ function violationsOf(root: unknown, error: TLocalizedValidationError): string[]
     );
   }
   const constraint = constraintOf(error);
-  const item = /^(.*)\/\d+$/.exec(error.instancePath);
-  if (item) {
-    const listPath = item[1] ?? "";
-    const each = `Member must satisfy constraint: [${constraint}, Member must not be null]`;
-    return [violation(valueAt(root, listPath), pathOf(listPath), each)];
+  const member = /\/(items|patternProperties\/[^/]*)$/.exec(error.schemaPath);
+  if (member) {
+    const parent = error.instancePath.slice(0, error.instancePath.lastIndexOf("/"));
+    const subject = member[1] === "items" ? "Member" : "Map value";
+    const each = `${subject} must satisfy constraint: [${constraint}, Member must not be null]`;
+    return [violation(valueAt(root, parent), pathOf(parent), each)];
   }
   const value = valueAt(root, error.instancePath);
   return [violation(value, pathOf(error.instancePath), constraint)];

@@ -17,7 +17,8 @@ export function createStsApi(): ServiceHandler {
       try {
         return runAction(request);
       } catch (error) {
-        return errorResponse(error, request.requestId);
+        if (error instanceof StsError) return errorResponse(error, request.requestId);
+        throw error;
       }
     },
     failure: errorResponse,
@@ -58,7 +59,6 @@ function getCallerIdentity({ identity, requestId }: AuthenticatedRequest): HttpR
     `<Account>${identity.owner}</Account>`;
   return xmlResponse(
     200,
-    requestId,
     `<GetCallerIdentityResponse xmlns="${NAMESPACE}">` +
       `<GetCallerIdentityResult>${result}</GetCallerIdentityResult>` +
       `<ResponseMetadata><RequestId>${escapeXml(requestId)}</RequestId></ResponseMetadata>` +
@@ -70,7 +70,6 @@ function errorResponse(error: unknown, requestId: string): HttpResponse {
   const { status, code, message } = wireErrorOf(error);
   return xmlResponse(
     status,
-    requestId,
     `<ErrorResponse xmlns="${NAMESPACE}"><Error>` +
       `<Type>${status < 500 ? "Sender" : "Receiver"}</Type>` +
       `<Code>${code}</Code><Message>${escapeXml(message)}</Message></Error>` +
@@ -140,10 +139,10 @@ const UNAUTHENTICATED: Readonly<
   payload_mismatch: { status: 403, code: "SignatureDoesNotMatch" },
 };
 
-function xmlResponse(status: number, requestId: string, body: string): HttpResponse {
+function xmlResponse(status: number, body: string): HttpResponse {
   return {
     status,
-    headers: { "Content-Type": "text/xml", "x-amzn-RequestId": requestId },
+    headers: { "Content-Type": "text/xml" },
     body: `<?xml version="1.0" encoding="UTF-8"?>\n${body}\n`,
   };
 }

@@ -27,9 +27,10 @@ export const deploy: Command = {
   },
   positionals: [1, 1],
   details: `
-PATH is a file or a folder. Runtime and handler are found out from a bootstrap program, package.json's
-main, index.{js,mjs,cjs,ts,mts,cts}, lambda_function.py, main.py or app.py. node_modules is part of
-the function; .git, caches, .venv and .env are not. Deploying again updates code and settings.`,
+PATH is a file or a folder. Runtime and handler are found out from a bootstrap program,
+package.json's main, index.{js,mjs,cjs,ts,mts,cts}, lambda_function.py, main.py or app.py.
+node_modules is part of the function; .git, caches, .venv and .env are not. Deploying again
+updates code and settings.`,
   async run(input) {
     const { flags, positionals, output } = input;
     const given = settingsOf(flags);

@@ -1,12 +1,10 @@
 import type { Command } from "../command.ts";
-import { type Connection, connectionIn, dataDirectoryOf } from "../connection.ts";
+import { type Connection, connectionIn, DATA_FLAG, dataDirectoryOf } from "../connection.ts";
 
-/** `hearth env`: from the files of the data directory alone, so it costs nothing in a shell's rc. */
+/** `hearth env`: from the data directory's files alone, so it costs nothing in a shell's rc. */
 export const env: Command = {
   usage: "[--data DIR]",
-  flags: {
-    data: { type: "string", value: "DIR", help: "The server's data directory (~/.hearth)" },
-  },
+  flags: DATA_FLAG,
   positionals: [0, 0],
   details: 'For the shell:  eval "$(hearth env)"',
   async run(input) {

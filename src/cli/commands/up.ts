@@ -11,8 +11,7 @@ const STOP_MS_MAX = 10_000;
 
 /** `hearth up` */
 export const up: Command = {
-  usage:
-    "[--port 4566] [--host 127.0.0.1] [--data DIR] [--isolation process|none] [--warm R=N,...]",
+  usage: "[--port PORT] [--data DIR] [FLAGS]",
   flags: {
     port: { type: "string", short: "p", value: "PORT", help: "Port; 0 takes a free one (4566)" },
     host: { type: "string", value: "ADDRESS", help: "Address to listen on (127.0.0.1)" },

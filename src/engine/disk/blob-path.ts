@@ -9,7 +9,7 @@ const KEY: RegExp = /^[a-zA-Z0-9/_.=-]{1,512}$/;
 const FILE_MARK = "@";
 const CUT_MARK = "+";
 
-/** @throws PlatformError kind "invalid": outside the alphabet, or with empty, "." or ".." segments */
+/** @throws PlatformError kind "invalid": strange characters; empty, "." or ".." segments */
 export function pathOfKey(key: string): string {
   const segments = key.split("/");
   const strange = segments.some((segment) => segment === "" || segment === ".");

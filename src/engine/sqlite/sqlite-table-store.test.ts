@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
@@ -39,16 +39,58 @@ test("sqlite: commits of one tick share one transaction", async () => {
   await using place = await scratch();
   await using store = await openSqliteTableStore(place.path);
   await store.commit([{ table: "t", key: "first", value: 0 }]);
-  using reader = new Database(place.path);
-  const version = reader.prepare("PRAGMA data_version");
-  const before = Number(version.get()?.data_version);
+  const before = await transactionsInLog(place.path);
   const commits = Array.from({ length: 50 }, (_, n) =>
     store.commit([{ table: "t", key: String(n), value: n }]),
   );
   await Promise.all(commits);
-  // SQLite's data_version tells another connection how many transactions it has missed.
-  const after = Number(version.get()?.data_version);
-  assert.equal(after - before, 1);
+  assert.equal((await transactionsInLog(place.path)) - before, 1);
+});
+
+test("sqlite: what arrives while the worker is blocked shares the next transaction", async () => {
+  await using place = await scratch();
+  await using store = await openSqliteTableStore(place.path);
+  const before = await transactionsInLog(place.path);
+  using blocker = new Database(place.path);
+  blocker.execute("BEGIN IMMEDIATE");
+  const commits: Promise<number>[] = [];
+  for (let n = 0; n < 30; n++) {
+    commits.push(store.commit([{ table: "t", key: String(n), value: n }]));
+    // The main loop turns on although the worker waits for the lock.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  blocker.execute("COMMIT");
+  await Promise.all(commits);
+  assert.equal((await transactionsInLog(place.path)) - before, 2);
+});
+
+test("sqlite: a write that fails inside SQLite undoes its own commit and no other", async () => {
+  await using place = await scratch();
+  await using store = await openSqliteTableStore(place.path);
+  {
+    using database = new Database(place.path);
+    database.execute(`CREATE TRIGGER bad BEFORE INSERT ON document WHEN NEW.key = 'bad'
+                      BEGIN SELECT RAISE(ABORT, 'bad key'); END`);
+  }
+  const put = (key: string) => ({ table: "t", key, value: key });
+  const results = await Promise.allSettled([
+    store.commit([put("a")]),
+    store.commit([put("b"), put("bad")]),
+    store.commit([put("c")]),
+  ]);
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled"],
+  );
+  assert.deepEqual(
+    (await store.list("t")).map(({ key }) => key),
+    ["a", "c"],
+  );
+});
+
+test("sqlite: every COMMIT waits for the disk", () => {
+  using database = new Database(":memory:");
+  assert.equal(database.prepare("PRAGMA synchronous").get()?.synchronous, 2, "FULL");
 });
 
 test("sqlite: closing leaves one file, without a log beside it", async () => {
@@ -98,3 +140,17 @@ test("sqlite: a worker that dies rejects everything pending and later", async ()
     await assert.rejects(link.call("get", { table: "t", key: "k" }), isUnavailable);
   }
 });
+
+/**
+ * Frames of the write-ahead log that end a transaction: "size of the database after the commit" is
+ * not 0 in them. Source: https://www.sqlite.org/fileformat2.html#walformat
+ */
+async function transactionsInLog(path: string): Promise<number> {
+  const log = await readFile(`${path}-wal`);
+  const frameBytes = 24 + log.readUInt32BE(8);
+  let transactions = 0;
+  for (let offset = 32; offset + frameBytes <= log.length; offset += frameBytes) {
+    if (log.readUInt32BE(offset + 4) !== 0) transactions++;
+  }
+  return transactions;
+}

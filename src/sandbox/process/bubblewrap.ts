@@ -55,6 +55,7 @@ export function bubblewrapCommand(options: BubblewrapOptions): string[] {
     ...Object.entries(image.environment).flatMap(([name, value]) => ["--setenv", name, value]),
     ...systemArguments(),
     ...["--ro-bind", tree.etc, "/etc", "--ro-bind", tree.passwd, "/etc/passwd"],
+    ...ancestors(["/var/task", "/run/hearth", ...image.mounts.map(({ target }) => target)]),
     ...["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"],
     ...["--bind", tree.temporary, "/tmp", "--bind", tree.run, "/run/hearth"],
     ...["--ro-bind", tree.task, "/var/task", "--ro-bind", tree.opt, "/opt"],
@@ -88,6 +89,18 @@ function execChain({ identity, processes }: BubblewrapOptions): string[] {
     ...["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"],
     ...limit,
   ];
+}
+
+/** Makes the directories above mount points: bwrap itself would make them for root alone. */
+function ancestors(targets: readonly string[]): string[] {
+  const above = new Set<string>();
+  for (const target of targets) {
+    const parts = target.split("/").slice(1, -1);
+    for (let depth = 1; depth <= parts.length; depth++) {
+      above.add(`/${parts.slice(0, depth).join("/")}`);
+    }
+  }
+  return [...above].flatMap((path) => ["--dir", path]);
 }
 
 /** On merged systems /bin and its like are links into /usr. */

@@ -106,7 +106,7 @@ export class HelperClient implements AsyncDisposable {
         resolve();
       };
       this.#child.once("error", (error) => end(messageOf(error)));
-      this.#child.once("close", (code, signal) => end(`${signal ?? code} ${this.#complaint}`));
+      this.#child.once("exit", (code, signal) => end(`${signal ?? code} ${this.#complaint}`));
     });
   }
 
@@ -178,11 +178,18 @@ export class HelperClient implements AsyncDisposable {
 
   #onMessage(message: unknown, handle: SendHandle | undefined): void {
     const fact = message as Answer | ExitEvent; // the helper is ours; its lines are trusted
-    if ("event" in fact) return this.#onExit(fact);
+    if ("event" in fact) this.#onExit(fact);
+    else this.#onAnswer(fact, handle);
+  }
+
+  #onAnswer(fact: Answer, handle: SendHandle | undefined): void {
     const waiter = this.#pending.get(fact.id);
     this.#pending.delete(fact.id);
     if (!waiter) return;
-    if (fact.error === undefined) return waiter.resolve({ answer: fact, handle });
+    if (fact.error === undefined) {
+      waiter.resolve({ answer: fact, handle });
+      return;
+    }
     const detail = { kind: "unavailable", what: "sandbox" } as const;
     waiter.reject(new PlatformError(detail, `Sandbox failed: ${fact.error}`));
   }

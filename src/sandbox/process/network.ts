@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { runCommand } from "./command.ts";
+import { interfacePrefix, tableName } from "./names.ts";
 
 /** The pair of addresses that joins one sandbox to the host. */
 export interface Wire {
@@ -75,15 +76,6 @@ export class Network {
   async close(): Promise<void> {
     await runCommand("nft", ["delete", "table", "inet", tableName(this.#id)]);
   }
-}
-
-/** Interfaces of one server; at most 15 characters with the slot. */
-export function interfacePrefix(id: string): string {
-  return `h${id}-`;
-}
-
-export function tableName(id: string): string {
-  return `hearth_${id}`;
 }
 
 /** Whether the host forwards packets now. */

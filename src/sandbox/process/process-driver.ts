@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { type Clock, type Log, PlatformError } from "../../base/mod.ts";
@@ -10,6 +9,7 @@ import { runCommand, SYSTEM_PATH } from "./command.ts";
 import { makeEtc } from "./etc.ts";
 import { HelperClient } from "./helper-client.ts";
 import { type Lease, takeLease } from "./lease.ts";
+import { groupName, hostId } from "./names.ts";
 import { Network } from "./network.ts";
 import { type HostFacts, ProcessHost } from "./process-host.ts";
 import { ProcessInstance } from "./process-instance.ts";
@@ -61,7 +61,11 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
   if (options.network === "on" && reason !== undefined) {
     throw unsupported("network of sandboxes", reason, "Run `hearth doctor` or use --network off");
   }
-  if (options.network === "auto" && reason !== undefined) log.warn("sandbox.no_network", { reason });
+  if (options.network === "auto" && reason !== undefined)
+    log.warn("sandbox.no_network", { reason });
+  if (found.diskProblem !== undefined) {
+    log.warn("sandbox.temporary_storage_in_memory", { reason: found.diskProblem });
+  }
   const host = new ProcessHost(
     { ...facts, storage: found.diskProblem === undefined ? facts.storage : memoryStorage },
     { clock, log, helper, network: reason === undefined ? wanted : undefined },
@@ -108,7 +112,7 @@ class ProcessDriver implements SandboxDriver {
   }
 
   async recover(): Promise<{ readonly removed: readonly string[] }> {
-    const removed = await removeLeftovers(this.#host.facts, this.#dataId, this.#host.clock);
+    const removed = await removeLeftovers(this.#host.facts, hostId(this.#dataId), this.#host.clock);
     await this.#host.helper().run(this.#host.cgroups.create(this.#host.group, { delegate: true }));
     return { removed };
   }
@@ -153,7 +157,7 @@ async function prepareHost(options: ProcessDriverOptions): Promise<HostFacts> {
   const help = await runCommand(bubblewrap, ["--help"]);
   const nameServers = await makeEtc(`${shared}/etc`);
   if (nameServers.length === 0) options.log.warn("sandbox.no_name_servers");
-  const group = groupName(options.dataId);
+  const group = groupName(hostId(options.dataId));
   const cgroups = probeCgroups(group);
   makeGroup(cgroups, group);
   await recordGroups(options.directory, cgroups.directories(group));
@@ -200,15 +204,6 @@ function distinctIdentities(options: ProcessDriverOptions, lease: Lease): Identi
 
 function mappedIdentities(): Identities {
   return { take: () => MAPPED_IDENTITY, give: () => {} };
-}
-
-/** What names everything of this server on the host: eight hexadecimal digits. */
-export function hostId(dataId: string): string {
-  return createHash("sha256").update(dataId).digest("hex").slice(0, 8);
-}
-
-export function groupName(dataId: string): string {
-  return `hearth-${hostId(dataId)}`;
 }
 
 /** Path of a system program, whatever PATH the server has. */

@@ -134,18 +134,15 @@ export class ProcessInstance implements Instance {
     if (sum > 0) applySettings(this.#host.cgroups.cpuWeight(this.#group, sum));
   }
 
-  async #request(
-    spec: SandboxSpec,
-    variant: BootVariant,
-    directory: string,
-  ): Promise<BootRequest> {
-    const { cgroups, ...host } = this.#host.facts;
+  async #request(spec: SandboxSpec, variant: BootVariant, directory: string): Promise<BootRequest> {
+    const { facts } = this.#host;
+    const { cgroups } = facts;
     const group = `${this.#group}/${spec.id}`;
     const identity = this.#identity;
     const mapped = identity.kind === "mapped";
     // As root of its user namespace the helper's child knows the server's user as 0.
     const owner = mapped ? { uid: 0, gid: 0 } : identity;
-    const storage = variant.disk ? host.storage : memoryStorage;
+    const storage = variant.disk ? facts.storage : memoryStorage;
     const [task, opt, temporary, run] = SUBDIRECTORIES.map((name) => `${directory}/${name}`) as [
       string,
       string,
@@ -153,15 +150,15 @@ export class ProcessInstance implements Instance {
       string,
     ];
     const { image } = spec;
-    const tree = { etc: host.etc, passwd: this.#passwdPath, task, opt, temporary, run };
+    const tree = { etc: facts.etc, passwd: this.#passwdPath, task, opt, temporary, run };
     return {
       sandbox: spec.id,
       argv: bubblewrapCommand({
-        ...{ program: host.bubblewrap, image, identity, tree },
-        disableUserNamespaces: host.disableUserNamespaces,
+        ...{ program: facts.bubblewrap, image, identity, tree },
+        disableUserNamespaces: facts.disableUserNamespaces,
         ...(cgroups.processes ? {} : { processes: spec.limits.processes }),
       }),
-      seccomp: host.seccomp,
+      seccomp: facts.seccomp,
       uid: mapped ? null : identity.uid,
       userNamespace: mapped,
       cgroupSteps: [

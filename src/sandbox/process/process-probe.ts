@@ -20,7 +20,12 @@ const PROBE_TEMPORARY_MIB = 512;
  * @throws PlatformError kind "unsupported" when not even the first can be booted
  */
 export async function findFeatures(host: ProcessHost, identity: Identity): Promise<Features> {
-  await using instance = await ProcessInstance.create(host, `probe-${process.pid}`, identity, () => {});
+  await using instance = await ProcessInstance.create(
+    host,
+    `probe-${process.pid}`,
+    identity,
+    () => {},
+  );
   const plain = await problemOf(instance, "plain", { disk: false, wire: null });
   if (plain !== undefined) throw cannotBoot(plain);
   const [diskProblem, networkProblem] = await Promise.all([

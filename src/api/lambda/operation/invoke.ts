@@ -112,14 +112,13 @@ function requirePayload(payload: Buffer): void {
     );
   }
   if (payload.length === 0) return;
+  // Decoding would replace what is not UTF-8 in silence.
+  if (!isUtf8(payload)) throw invalidContent("Invalid UTF-8");
   try {
-    // Only the grammar matters here, and it is the same on Latin-1, which decodes by copying:
-    // bytes above 127 are legal inside strings and nowhere else.
-    JSON.parse(payload.toString("latin1"));
+    JSON.parse(payload.toString());
   } catch (error) {
     throw invalidContent(messageOf(error));
   }
-  if (!isUtf8(payload)) throw invalidContent("Invalid UTF-8");
 }
 
 function invalidContent(problem: string): LambdaError {

@@ -7,6 +7,7 @@ ever visible to the host and all of it vanishes with the last process.
 import fcntl
 import os
 import resource
+import signal
 import tempfile
 
 import linux
@@ -37,6 +38,8 @@ def start(request, info_pipe, output_pipe, helper, report):
     run_directory = os.open(request["runDirectory"], os.O_PATH | os.O_DIRECTORY)
     report({}, [run_directory])
     place_descriptors(info_pipe, output_pipe, request["seccomp"])
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # ignored by Python, not to be inherited
+        signal.signal(number, signal.SIG_DFL)
     os.execve(request["argv"][0], request["argv"], {})
 
 

@@ -69,7 +69,9 @@ class Loop:
 
         def finished(message, descriptors):
             os.waitpid(child, 0)
-            done(message or {"error": "The job ended without a result"}, descriptors)
+            if message is None:
+                message = {"error": "The job ended without a result"}
+            done(message, descriptors)
 
         child = self.fork(job, finished)
 

@@ -45,6 +45,7 @@ class Sandbox:
         if uid is not None:
             os.fchown(output_end, uid, uid)  # so that /dev/stdout can be opened by name
         self._info, info_end = os.pipe()
+        self._info_text = b""
         helper = os.getpid()
         self._bwrap_pid = self._loop.fork(
             lambda report: boot.start(self._request, info_end, output_end, helper, report),
@@ -64,12 +65,16 @@ class Sandbox:
 
     def _on_info(self):
         data = os.read(self._info, _INFO_BYTES)
+        self._info_text += data
+        complete = self._info_text.rstrip().endswith(b"}")
+        if data and not complete:  # bwrap writes a few lines one by one and needs a reader for all
+            return
         self._loop.forget(self._info)
         os.close(self._info)
         self._info = None
-        if not data:  # bwrap gave up; its end tells the rest
+        if not complete:  # bwrap gave up; its end tells the rest
             return
-        self._first_pid = json.loads(data)["child-pid"]
+        self._first_pid = json.loads(self._info_text)["child-pid"]
         try:
             self._first = os.pidfd_open(self._first_pid)
         except ProcessLookupError:
@@ -110,10 +115,13 @@ class Sandbox:
         self._loop.forget(self._bwrap)
         os.close(self._bwrap)
         self._status = os.waitstatus_to_exitcode(status)
-        if self._info is not None:
+        while self._info is not None:
             self._on_info()
-        if self._first is None:
+        if self._first is None and not self._told:
             self._fail(self._complaint())
+        if self._first is not None and not self._first_gone:
+            # It goes with bwrap, except very early, when it has not yet asked the kernel for that.
+            _kill(self._first)
         self._settle()
 
     def _complaint(self):
@@ -151,13 +159,11 @@ class Sandbox:
 
     def kill(self):
         """Ends every process at once. Frozen processes of cgroup v1 die only when thawed."""
-        if self._status is None and self._first is None:
-            signal.pidfd_send_signal(self._bwrap, signal.SIGKILL)
-        elif self._first is not None and not self._first_gone:
-            try:
-                signal.pidfd_send_signal(self._first, signal.SIGKILL)
-            except ProcessLookupError:
-                return
+        if self._first is None:
+            if self._status is None:
+                _kill(self._bwrap)
+        elif not self._first_gone:
+            _kill(self._first)
         thaw = self._request["thaw"]
         if thaw is not None:
             try:
@@ -254,6 +260,13 @@ def _listen_in_namespace(pid, port):
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.bind(("127.0.0.1", port))
     return server
+
+
+def _kill(pidfd):
+    try:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def _read(path):

@@ -1,0 +1,72 @@
+import { atMost, type Bench, findingsOf, Series, startNotes, type Verdict } from "../bench.ts";
+import { makeCalls } from "../calls.ts";
+import { functionNames, jobFor, RunningSubjects, type SubjectKind } from "../subject.ts";
+import { type HearthState, hearth, ownersAreGone, poolIsFull } from "../subjects/hearth.ts";
+
+const POOL = "hearth, from the pool";
+const PAYLOAD_BYTES = 100;
+
+/** A runtime waits in the owner's instance, which a first function has brought about. */
+function ownersRuntimeWaits(state: HearthState): boolean {
+  const owned = state.environments.filter(({ owner }) => owner !== undefined);
+  const waits = owned.some(({ state: it }) => it === "waiting");
+  return poolIsFull(state) && (waits || owned.length === 0);
+}
+
+function kinds(profileDirectory: string | undefined): SubjectKind[] {
+  return [
+    hearth({
+      name: POOL,
+      words: ["--keep-alive", "0"],
+      settledWhen: ownersAreGone,
+      profileDirectory,
+    }),
+    hearth({ name: "hearth, in the owner's instance", settledWhen: ownersRuntimeWaits }),
+  ];
+}
+
+/** (1) The first call of a new function, one at a time, everything booted that should be. */
+export const firstCall: Bench = {
+  name: "first-call",
+  title: "First call of a new function",
+  async run({ client, sizes, peers, profileDirectory }) {
+    const names = functionNames(sizes.firstCalls);
+    await using running = await RunningSubjects.start(
+      [...kinds(profileDirectory), ...peers],
+      names,
+    );
+    const calls = await makeCalls(1, PAYLOAD_BYTES);
+    const series = running.subjects.map(({ name }) => new Series(name));
+    for (const name of names) {
+      for (const [index, subject] of running.subjects.entries()) {
+        await subject.settled();
+        const amount = { connections: 1, calls: 1, warmUpCalls: 0 };
+        series[index]?.add(await client.run(jobFor(subject, name, calls, amount)));
+      }
+    }
+    const rows = series.map(({ subject, summary }) => ({
+      subject,
+      figures: { functions: summary.count, "p50 ms": summary.p50Ms, "p99 ms": summary.p99Ms },
+    }));
+    return findingsOf(series, {
+      rows,
+      verdicts: verdictsOf(series),
+      growths: series.map((each) => each.growthInCalls()),
+      notes: [...startNotes(series), ...running.refusals],
+    });
+  },
+};
+
+function verdictsOf(series: readonly Series[]): Verdict[] {
+  const p50Of = (name: string): number | undefined =>
+    series.find(({ subject }) => subject === name)?.summary.p50Ms;
+  const own = p50Of(POOL);
+  if (own === undefined) return [];
+  const workerd = p50Of("workerd");
+  return [
+    atMost("first call from the pool, p50", own, 3.5, "ms"),
+    ...(workerd === undefined
+      ? []
+      : [atMost("first call from the pool, p50, against workerd's", own, workerd, "ms")]),
+  ];
+}

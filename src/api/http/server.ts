@@ -1,0 +1,363 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Server as NetServer, Socket } from "node:net";
+import {
+  type Clock,
+  type Counter,
+  type Log,
+  type Metrics,
+  messageOf,
+  PlatformError,
+  type SecureRandom,
+} from "../../base/mod.ts";
+import { limits } from "../../model/mod.ts";
+import type { Credential } from "../../registry/mod.ts";
+import { BodyBudget, checkAnnouncedLength, RequestBody } from "./body.ts";
+import type { SignedMessage } from "./canonical.ts";
+import { Connections } from "./connections.ts";
+import { type Exchange, type SandboxOrigin, signedMessageOf, VerifiedRequest } from "./exchange.ts";
+import { jsonFailure, rawFailure, wireErrorOf } from "./failure.ts";
+import type { HttpResponse, ServiceHandler } from "./request.ts";
+import { respond } from "./respond.ts";
+import { SigningKeys, sha256Hex } from "./signing-key.ts";
+import {
+  parseSignature,
+  type SignatureClaim,
+  signedPayloadHash,
+  verifyPayload,
+  verifySignature,
+  verifyTime,
+} from "./sigv4.ts";
+
+/** Bounds of the edge; ours, each against one way of wearing the server out. */
+export interface HttpLimits {
+  readonly connectionsMax: number;
+  readonly connectionsPerSandboxMax: number;
+  readonly requestsInFlightMax: number;
+  /** One body. */
+  readonly bodyBytesMax: number;
+  /** The bodies of all requests in flight. */
+  readonly bodiesBytesMax: number;
+  /** Request line and headers. */
+  readonly headerBytesMax: number;
+  /** From the first byte of a request to the end of its headers. */
+  readonly headersMs: number;
+  /** From the first byte of a request to its last; 72 MiB at 2 Mbit/s. */
+  readonly requestMs: number;
+  /** Between two requests of a connection; longer than clients keep idle connections. */
+  readonly idleMs: number;
+  /** Without the client taking a byte of its response. */
+  readonly stallMs: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  connectionsMax: 10_000,
+  connectionsPerSandboxMax: 128,
+  requestsInFlightMax: 10_000,
+  bodyBytesMax: limits.REQUEST_BODY_BYTES_MAX,
+  bodiesBytesMax: 1024 * 1024 * 1024,
+  headerBytesMax: 32 * 1024,
+  headersMs: 20_000,
+  requestMs: 300_000,
+  idleMs: 75_000,
+  stallMs: 60_000,
+};
+
+/** Looks a key up; registry's Accounts does it. */
+export interface CredentialLookup {
+  /** @throws PlatformError kind "unauthenticated" */
+  credential(accessKeyId: string, sessionToken?: string): Credential | Promise<Credential>;
+}
+
+/** Answers what needs no signature; undefined for everything else. */
+export type UnsignedHandler = (
+  method: string,
+  path: string,
+  fromSandbox: boolean,
+) => HttpResponse | undefined;
+
+export interface HttpServerOptions {
+  /** By the service name of the signature's scope. */
+  readonly services: Readonly<Record<string, ServiceHandler>>;
+  /** Serves every path below `/_hearth/`, whichever service it is signed for. */
+  readonly admin: ServiceHandler;
+  readonly unsigned: UnsignedHandler;
+  readonly accounts: CredentialLookup;
+  readonly clock: Clock;
+  readonly random: SecureRandom;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** The edge: one HTTP server behind any number of listeners. */
+export function createHttpServer(options: HttpServerOptions): HttpEdge {
+  return new HttpEdge(options);
+}
+
+/** Paths of Hearth's own API, which no AWS service has. */
+const ADMIN_PREFIX = "/_hearth/";
+
+/**
+ * Life of a request: target and signature are read, time and key checked, then the body taken
+ * (bounded), the signature verified, the service named in it called, the response sent. What is
+ * refused before the body costs no memory. Life of the edge: `listen` and `serve`, then `close`.
+ */
+export class HttpEdge implements AsyncDisposable {
+  readonly #options: HttpServerOptions;
+  readonly #limits: HttpLimits;
+  readonly #services: ReadonlyMap<string, ServiceHandler>;
+  readonly #keys: SigningKeys = new SigningKeys();
+  readonly #budget: BodyBudget;
+  readonly #connections: Connections;
+  readonly #http: Server;
+  readonly #listeners: NetServer[] = [];
+  readonly #streams = new Set<VerifiedRequest>();
+  readonly #requests: Counter;
+  readonly #refusals: Counter;
+  #inFlight = 0;
+  #closing = false;
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#limits = { ...HTTP_LIMITS, ...options.limits };
+    this.#services = new Map(Object.entries(options.services));
+    this.#budget = new BodyBudget(this.#limits.bodiesBytesMax);
+    this.#http = this.#createHttp();
+    this.#connections = new Connections(this.#limits, (socket) => {
+      this.#http.emit("connection", socket);
+    });
+    const { metrics } = options;
+    this.#requests = metrics.counter("hearth_http_requests_total", "Requests received");
+    this.#refusals = metrics.counter("hearth_http_failures_total", "Requests failed, by code");
+    metrics.gauge("hearth_http_requests_in_flight", "Requests being served", () => this.#inFlight);
+    metrics.gauge("hearth_http_connections", "Open connections", () => this.#connections.count);
+    metrics.gauge(
+      "hearth_http_connections_refused",
+      "Connections refused since the start",
+      () => this.#connections.refused,
+    );
+  }
+
+  /** Accepts connections on an address of the host. @throws when the address cannot be had */
+  async listen(address: { host: string; port: number }): Promise<AddressInfo> {
+    const server = this.#connections.createServer();
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(address, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    this.#listeners.push(server);
+    return server.address() as AddressInfo;
+  }
+
+  /**
+   * Serves the connections of a socket that listens inside a sandbox. There only signed requests
+   * and `/health` are answered. The server stays the caller's; disposing ends its connections.
+   */
+  serve(server: NetServer, origin: SandboxOrigin): Disposable {
+    return this.#connections.attach(server, origin);
+  }
+
+  /**
+   * Stops accepting, lets requests in flight finish, ends everything after `deadlineMs`. Streams
+   * that wait for news (logs) are ended at once.
+   */
+  async close(deadlineMs: number): Promise<void> {
+    this.#closing = true;
+    const { clock } = this.#options;
+    for (const server of this.#listeners) server.close();
+    for (const stream of this.#streams) stream.abort("The server is closing");
+    this.#http.closeIdleConnections();
+    using _deadline = clock.after(deadlineMs, () => this.#connections.destroyAll());
+    await this.#connections.empty();
+    this.#http.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close(0);
+  }
+
+  #createHttp(): Server {
+    const { headerBytesMax, headersMs, requestMs, idleMs } = this.#limits;
+    const http = createServer({
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: Math.min(headersMs, requestMs),
+      requestTimeout: requestMs,
+      keepAliveTimeout: idleMs,
+      connectionsCheckingInterval: Math.min(2000, headersMs / 4),
+    });
+    http.on("request", (incoming, outgoing) => void this.#serve(incoming, outgoing, false));
+    http.on("checkContinue", (incoming, outgoing) => void this.#serve(incoming, outgoing, true));
+    http.on("clientError", (error, socket) => this.#refuseMalformed(error, socket as Socket));
+    // node:http starts its timers against slow clients when it listens; here net servers listen
+    // for it, so it has to be told.
+    http.emit("listening");
+    return http;
+  }
+
+  async #serve(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    expectsContinue: boolean,
+  ): Promise<void> {
+    const { clock, random, log } = this.#options;
+    const exchange: Exchange = {
+      requestId: random.uuid(),
+      receivedAt: clock.monotonic(),
+      incoming,
+      outgoing,
+      sandbox: this.#connections.originOf(incoming.socket),
+      expectsContinue,
+      failure: jsonFailure,
+    };
+    this.#requests.add();
+    this.#inFlight++;
+    try {
+      using body = new RequestBody(this.#budget);
+      const response = await this.#answer(exchange, body);
+      if (!incoming.socket.destroyed) await this.#respond(exchange, response);
+    } catch (error) {
+      log.error("http.response_failed", {
+        requestId: exchange.requestId,
+        reason: messageOf(error),
+      });
+    } finally {
+      this.#inFlight--;
+      if (this.#closing) this.#http.closeIdleConnections();
+    }
+  }
+
+  /** The response to one request; what fails becomes the dialect's error. */
+  async #answer(exchange: Exchange, body: RequestBody): Promise<HttpResponse> {
+    try {
+      if (this.#inFlight > this.#limits.requestsInFlightMax) throw overloaded(this.#limits);
+      const message = signedMessageOf(exchange.incoming);
+      const open = this.#unsigned(exchange, message);
+      if (open !== undefined) return open;
+      const request = await this.#authenticate(exchange, message, body);
+      const handler = this.#handlerOf(request);
+      const response = await handler.handle(request);
+      if (typeof response.body !== "string" && !Buffer.isBuffer(response.body)) {
+        this.#streams.add(request);
+        exchange.outgoing.once("close", () => this.#streams.delete(request));
+        if (this.#closing) request.abort("The server is closing");
+      }
+      return response;
+    } catch (error) {
+      this.#note(exchange, error);
+      return exchange.failure(error, exchange.requestId);
+    }
+  }
+
+  #unsigned(exchange: Exchange, message: SignedMessage): HttpResponse | undefined {
+    const { method, path } = message;
+    if (method === "POST" || message.headers.authorization !== undefined) return undefined;
+    return this.#options.unsigned(method, path, exchange.sandbox !== undefined);
+  }
+
+  async #authenticate(
+    exchange: Exchange,
+    message: SignedMessage,
+    body: RequestBody,
+  ): Promise<VerifiedRequest> {
+    const { incoming } = exchange;
+    const claim = parseSignature(message);
+    exchange.failure = this.#failureOf(message.path, claim);
+    verifyTime(claim, this.#options.clock.now());
+    const found = this.#options.accounts.credential(claim.accessKeyId, claim.sessionToken);
+    const credential = found instanceof Promise ? await found : found;
+    const secret = credential.secretAccessKey;
+    const payloadHash = signedPayloadHash(claim);
+    if (payloadHash !== undefined) {
+      verifySignature(message, claim, secret, payloadHash, this.#keys);
+    }
+    checkAnnouncedLength(incoming, this.#limits.bodyBytesMax);
+    if (exchange.expectsContinue) exchange.outgoing.writeContinue();
+    const bytes = await body.read(incoming, this.#limits.bodyBytesMax);
+    if (payloadHash !== undefined) verifyPayload(payloadHash, bytes);
+    else verifySignature(message, claim, secret, sha256Hex(bytes), this.#keys);
+    return new VerifiedRequest(exchange, message, claim, credential.principal, bytes);
+  }
+
+  #failureOf(path: string, claim: SignatureClaim): Exchange["failure"] {
+    const service = this.#services.get(claim.service);
+    if (service === undefined || path.startsWith(ADMIN_PREFIX)) return jsonFailure;
+    return (error, requestId) => service.failure(error, requestId);
+  }
+
+  #handlerOf(request: VerifiedRequest): ServiceHandler {
+    if (request.path.startsWith(ADMIN_PREFIX)) return this.#options.admin;
+    const handler = this.#services.get(request.service);
+    if (handler !== undefined) return handler;
+    const offered = [...this.#services.keys()].join(", ");
+    throw new PlatformError(
+      { kind: "unknown_operation", operation: request.service },
+      `Service ${request.service.slice(0, 64)} is not offered here; offered are ${offered}`,
+    );
+  }
+
+  async #respond(exchange: Exchange, response: HttpResponse): Promise<void> {
+    const { incoming, outgoing, requestId } = exchange;
+    // A client that was never told to go on may or may not send its body: start afresh.
+    const undecided = exchange.expectsContinue && !incoming.complete;
+    const close = this.#closing || undecided;
+    await respond(outgoing, response, { requestId, close, stallMs: this.#limits.stallMs });
+  }
+
+  #note(exchange: Exchange, error: unknown): void {
+    const { log } = this.#options;
+    const { requestId } = exchange;
+    const { code, status } = wireErrorOf(error);
+    this.#refusals.add(1, { code });
+    if (status === 500) log.error("http.request_failed", { requestId, reason: messageOf(error) });
+    else log.debug("http.request_refused", { requestId, code });
+  }
+
+  /** What node:http could not read as a request, or waited for too long. */
+  #refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (!socket.writable || error.code === "ECONNRESET") {
+      socket.destroy();
+      return;
+    }
+    this.#refusals.add(1, { code: "Malformed" });
+    if (!isAnswering(socket)) socket.write(malformedResponse(error.code));
+    socket.destroySoon();
+  }
+}
+
+/** Whether a response is under way, into which no other may be written. */
+function isAnswering(socket: Socket): boolean {
+  // node:http keeps it there and its own default handler asks the same.
+  const { _httpMessage: current } = socket as { _httpMessage?: ServerResponse | null };
+  return current?.headersSent === true;
+}
+
+function malformedResponse(code: string | undefined): string {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return rawFailure(
+        431,
+        "Request Header Fields Too Large",
+        "RequestHeaderSectionTooLarge",
+        "Request line and headers are too long",
+      );
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return rawFailure(
+        408,
+        "Request Timeout",
+        "RequestTimeout",
+        "The request did not arrive in time",
+      );
+    default:
+      return rawFailure(400, "Bad Request", "BadRequest", "The request is not valid HTTP");
+  }
+}
+
+function overloaded(bounds: HttpLimits): PlatformError {
+  return new PlatformError(
+    { kind: "overloaded", queue: "http requests" },
+    `Requests in flight have reached the limit of ${bounds.requestsInFlightMax}`,
+  );
+}

@@ -1,0 +1,16 @@
+/** api: protocol edges. Knows wire formats and AWS's names; holds no rule of the domain. */
+export type { SandboxOrigin } from "./http/exchange.ts";
+export type { UrlToSign } from "./http/presign.ts";
+export { presign } from "./http/presign.ts";
+export type {
+  AuthenticatedRequest,
+  HttpResponse,
+  Identity,
+  ServiceHandler,
+} from "./http/request.ts";
+export type { HttpEdge, HttpLimits, HttpServerOptions } from "./http/server.ts";
+export { createHttpServer, HTTP_LIMITS } from "./http/server.ts";
+export type { RequestToSign, SigningCredentials } from "./http/sign.ts";
+export { signRequest } from "./http/sign.ts";
+export { createLambdaApi, type LambdaServices } from "./lambda/mod.ts";
+export { createStsApi } from "./sts/mod.ts";
