@@ -105,17 +105,17 @@ export class FrameChannel implements RuntimeChannel {
   }
 
   initialise(request: InitialiseRequest): Promise<InitialiseResult> {
-    assert(!this.#initialised && !this.#initialising, "A runtime is initialised once");
     if (this.#failure) return Promise.reject(this.#failure);
+    assert(!this.#initialised && !this.#initialising, "A runtime is initialised once");
     this.#initialising = deferred();
     this.#socket.write(encodeFrame(FRAME.initialise, Buffer.from(JSON.stringify(request))));
     return this.#initialising.promise;
   }
 
   invoke(call: RuntimeCall): Promise<Outcome> {
+    if (this.#failure) return Promise.reject(this.#failure);
     assert(!this.#pending, "A runtime runs one call at a time");
     assert(this.#initialised || this.#initialising, "A runtime is initialised before its calls");
-    if (this.#failure) return Promise.reject(this.#failure);
     this.#socket.write(encodeInvoke(call));
     if (this.#initialised) call.onStarted?.();
     return new Promise((resolve, reject) => {

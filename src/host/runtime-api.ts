@@ -99,8 +99,8 @@ export class RuntimeApi implements RuntimeChannel {
   }
 
   initialise(request: InitialiseRequest): Promise<InitialiseResult> {
-    assert(!this.#initialised && !this.#initialising, "A runtime is initialised once");
     if (this.#failure) return Promise.reject(this.#failure);
+    assert(!this.#initialised && !this.#initialising, "A runtime is initialised once");
     this.#initialising = deferred();
     const { address, port } = this.#sockets.address() as AddressInfo;
     const variables = { ...request.environment, AWS_LAMBDA_RUNTIME_API: `${address}:${port}` };
@@ -109,9 +109,9 @@ export class RuntimeApi implements RuntimeChannel {
   }
 
   invoke(call: RuntimeCall): Promise<Outcome> {
+    if (this.#failure) return Promise.reject(this.#failure);
     assert(!this.#pending, "A runtime runs one call at a time");
     assert(this.#initialised || this.#initialising, "A runtime is initialised before its calls");
-    if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#pending = { call, handedOut: false, resolve, reject };
       this.#handOut();

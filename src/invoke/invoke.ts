@@ -19,7 +19,7 @@ export interface Resolver {
     name: string,
     qualifier: string | undefined,
   ): ResolvedFunction | Promise<ResolvedFunction>;
-  /** Concurrency that the owner's functions without a reservation share. */
+  /** Concurrency that the owner's functions without a reservation share; known after `resolve`. */
   unreservedConcurrency(owner: Owner): number;
 }
 

@@ -298,7 +298,8 @@ export class FunctionRegistry implements AsyncDisposable {
 
   /**
    * Publishes `$LATEST` under the next number; the last one again when nothing has changed since.
-   * @throws PlatformError kinds "not_found", "precondition_failed", "invalid", "too_large", "conflict"
+   * @throws PlatformError kinds "not_found", "precondition_failed", "invalid", "too_large",
+   *   "conflict"
    */
   async publishVersion(
     owner: Owner,

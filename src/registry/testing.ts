@@ -1,11 +1,6 @@
 import { createHash } from "node:crypto";
-import {
-  PlatformError,
-  type Random,
-  secureRandom,
-  seededRandom,
-  systemClock,
-} from "../base/mod.ts";
+import { PlatformError, type Random, secureRandom, seededRandom } from "../base/mod.ts";
+import { ManualClock } from "../base/testing.ts";
 import type { Document, ListOptions, TableStore, Write } from "../engine/mod.ts";
 import { type CodeReference, type Owner, ownerOf } from "../model/mod.ts";
 import type { CodePort } from "./code-references.ts";

@@ -7,10 +7,16 @@ import {
   UpdateFunctionCodeCommand,
 } from "@aws-sdk/client-lambda";
 import { call, deploy, handlerFile } from "../support/functions.ts";
-import { startHearth, type TestCredentials, type TestHearth, zipOf } from "../support/hearth.ts";
+import {
+  startHearth,
+  type TestCredentials,
+  type TestHearth,
+  type TestOwner,
+  zipOf,
+} from "../support/hearth.ts";
 
 let hearth: TestHearth;
-let other: TestCredentials & { owner: string };
+let other: TestOwner;
 
 before(async () => {
   hearth = await startHearth();
@@ -45,9 +51,12 @@ test("OWN-2: an owner sees neither the calls, the logs, the environments nor the
   ];
   for (const path of paths) {
     assert.equal((await hearth.admin("GET", path)).status, 200);
-    assert.match(String((await hearth.admin("GET", path, other)).status), /^40[34]$/);
+    assert.match(
+      String((await hearth.admin("GET", path, { credentials: other })).status),
+      /^40[34]$/,
+    );
   }
-  const { json } = await hearth.admin("GET", "/_hearth/environments", other);
+  const { json } = await hearth.admin("GET", "/_hearth/environments", { credentials: other });
   assert.deepEqual((json as { environments: unknown[] }).environments, []);
 });
 

@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import yazl from "yazl";
+import { signRequest } from "../../src/api/mod.ts";
 import { parseServerConfig, type ServerFlags, startServer } from "../../src/app/mod.ts";
 import { silentLog } from "../../src/base/mod.ts";
 
 export interface TestCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  readonly sessionToken?: string;
 }
 
 /** A live server for one test file: free port, data directory of its own, gone afterwards. */
@@ -19,6 +21,24 @@ export interface TestHearth extends AsyncDisposable {
   readonly credentials: TestCredentials;
   readonly dataDirectory: string;
   lambda(credentials?: TestCredentials): LambdaClient;
+  /** A signed request to the admin API, as the operator unless told. */
+  admin(method: "GET" | "POST", path: string, options?: AdminOptions): Promise<AdminAnswer>;
+  createOwner(name: string): Promise<TestOwner>;
+}
+
+export interface TestOwner extends TestCredentials {
+  readonly owner: string;
+}
+
+export interface AdminOptions {
+  readonly credentials?: TestCredentials;
+  readonly body?: unknown;
+}
+
+export interface AdminAnswer {
+  readonly status: number;
+  readonly text: string;
+  readonly json: unknown;
 }
 
 export interface TestHearthOptions {
@@ -35,20 +55,28 @@ export async function startHearth(options: TestHearthOptions = {}): Promise<Test
   const config = parseServerConfig({ flags, environment: process.env });
   const server = await startServer(config, silentLog);
   const text = await readFile(join(dataDirectory, "credentials.json"), "utf8");
-  const { owner, ...credentials } = JSON.parse(text) as TestCredentials & { owner: string };
+  const { owner, accessKeyId, secretAccessKey } = JSON.parse(text) as TestOwner;
+  const credentials: TestCredentials = { accessKeyId, secretAccessKey };
+  const { region } = config;
+  const admin: TestHearth["admin"] = async (method, path, wanted = {}) => {
+    const url = new URL(path, server.url);
+    const body = wanted.body === undefined ? "" : JSON.stringify(wanted.body);
+    const { host: _, ...headers } = signRequest({
+      ...{ method, url, body, region, service: "hearth", timeMs: Date.now() },
+      credentials: wanted.credentials ?? credentials,
+    });
+    const response = await fetch(url, { method, headers, ...(body === "" ? {} : { body }) });
+    const answer = await response.text();
+    return { status: response.status, text: answer, json: parsed(answer) };
+  };
   return {
-    url: server.url,
-    region: config.region,
-    owner,
-    credentials,
-    dataDirectory,
-    lambda(chosen = credentials) {
-      return new LambdaClient({
-        endpoint: server.url,
-        region: config.region,
-        credentials: chosen,
-        maxAttempts: 1,
-      });
+    ...{ url: server.url, region, owner, credentials, dataDirectory, admin },
+    lambda: (chosen = credentials) =>
+      new LambdaClient({ endpoint: server.url, region, credentials: chosen, maxAttempts: 1 }),
+    async createOwner(name) {
+      const answer = await admin("POST", "/_hearth/accounts", { body: { name } });
+      if (answer.status >= 300) throw new Error(`No account: ${answer.text}`);
+      return answer.json as TestOwner;
     },
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
@@ -57,6 +85,14 @@ export async function startHearth(options: TestHearthOptions = {}): Promise<Test
       }
     },
   };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A zip of text files; names ending in `*` are executable and lose the star. */

@@ -102,3 +102,25 @@ export function rawFailure(status: number, reason: string, code: string, message
     `Connection: close\r\n\r\n${body}`
   );
 }
+
+/** The answer to bytes that node:http could not read, by its error's code. */
+export function malformedFailure(code: string | undefined): string {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return rawFailure(
+        431,
+        "Request Header Fields Too Large",
+        "RequestHeaderSectionTooLarge",
+        "Request line and headers are too long",
+      );
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return rawFailure(
+        408,
+        "Request Timeout",
+        "RequestTimeout",
+        "The request did not arrive in time",
+      );
+    default:
+      return rawFailure(400, "Bad Request", "BadRequest", "The request is not valid HTTP");
+  }
+}

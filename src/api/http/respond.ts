@@ -20,7 +20,9 @@ export function respond(
 ): Promise<void> | undefined {
   const { body } = response;
   const headers: (string | number)[] = ["x-amzn-RequestId", options.requestId];
-  for (const name in response.headers) headers.push(name, response.headers[name] as string);
+  for (const name in response.headers) {
+    if (name !== "x-amzn-RequestId") headers.push(name, response.headers[name] as string);
+  }
   if (options.close) headers.push("Connection", "close");
   if (typeof body !== "string" && !Buffer.isBuffer(body)) {
     outgoing.writeHead(response.status, headers);

@@ -9,18 +9,19 @@ import {
   PlatformError,
   type SecureRandom,
 } from "../../base/mod.ts";
-import { limits } from "../../model/mod.ts";
 import type { Credential } from "../../registry/mod.ts";
 import { BodyBudget, checkAnnouncedLength, RequestBody } from "./body.ts";
 import type { SignedMessage } from "./canonical.ts";
 import { Connections } from "./connections.ts";
 import { type Exchange, type SandboxOrigin, signedMessageOf, VerifiedRequest } from "./exchange.ts";
-import { jsonFailure, rawFailure, wireErrorOf } from "./failure.ts";
+import { jsonFailure, malformedFailure, wireErrorOf } from "./failure.ts";
+import { HTTP_LIMITS, type HttpLimits } from "./http-limits.ts";
 import type { HttpResponse, ServiceHandler } from "./request.ts";
 import { respond } from "./respond.ts";
 import { SigningKeys, sha256Hex } from "./signing-key.ts";
 import {
   parseSignature,
+  refuse,
   type SignatureClaim,
   signedPayloadHash,
   verifyPayload,
@@ -28,59 +29,22 @@ import {
   verifyTime,
 } from "./sigv4.ts";
 
-/** Bounds of the edge; ours, each against one way of wearing the server out. */
-export interface HttpLimits {
-  readonly connectionsMax: number;
-  readonly connectionsPerSandboxMax: number;
-  readonly requestsInFlightMax: number;
-  /** One body. */
-  readonly bodyBytesMax: number;
-  /** The bodies of all requests in flight. */
-  readonly bodiesBytesMax: number;
-  /** Request line and headers. */
-  readonly headerBytesMax: number;
-  /** From the first byte of a request to the end of its headers. */
-  readonly headersMs: number;
-  /** From the first byte of a request to its last; 72 MiB at 2 Mbit/s. */
-  readonly requestMs: number;
-  /** Between two requests of a connection; longer than clients keep idle connections. */
-  readonly idleMs: number;
-  /** Without the client taking a byte of its response. */
-  readonly stallMs: number;
-}
-
-export const HTTP_LIMITS: HttpLimits = {
-  connectionsMax: 10_000,
-  connectionsPerSandboxMax: 128,
-  requestsInFlightMax: 10_000,
-  bodyBytesMax: limits.REQUEST_BODY_BYTES_MAX,
-  bodiesBytesMax: 1024 * 1024 * 1024,
-  headerBytesMax: 32 * 1024,
-  headersMs: 20_000,
-  requestMs: 300_000,
-  idleMs: 75_000,
-  stallMs: 60_000,
-};
-
 /** Looks a key up; registry's Accounts does it. */
 export interface CredentialLookup {
   /** @throws PlatformError kind "unauthenticated" */
   credential(accessKeyId: string, sessionToken?: string): Credential | Promise<Credential>;
 }
 
-/** Answers what needs no signature; undefined for everything else. */
-export type UnsignedHandler = (
-  method: string,
-  path: string,
-  fromSandbox: boolean,
-) => HttpResponse | undefined;
+/** Serves every path below `/_hearth/`, whichever service it is signed for. */
+export interface AdminHandler extends ServiceHandler {
+  /** Answers what needs no signature, on any path; undefined for everything else. */
+  unsigned(method: string, path: string, fromSandbox: boolean): HttpResponse | undefined;
+}
 
 export interface HttpServerOptions {
   /** By the service name of the signature's scope. */
   readonly services: Readonly<Record<string, ServiceHandler>>;
-  /** Serves every path below `/_hearth/`, whichever service it is signed for. */
-  readonly admin: ServiceHandler;
-  readonly unsigned: UnsignedHandler;
+  readonly admin: AdminHandler;
   readonly accounts: CredentialLookup;
   readonly clock: Clock;
   readonly random: SecureRandom;
@@ -96,6 +60,8 @@ export function createHttpServer(options: HttpServerOptions): HttpEdge {
 
 /** Paths of Hearth's own API, which no AWS service has. */
 const ADMIN_PREFIX = "/_hearth/";
+/** Service names that such requests may be signed for; clients that know only Lambda have theirs. */
+const ADMIN_SERVICES: readonly string[] = ["hearth", "lambda"];
 
 /**
  * Life of a request: target and signature are read, time and key checked, then the body taken
@@ -254,7 +220,7 @@ export class HttpEdge implements AsyncDisposable {
   #unsigned(exchange: Exchange, message: SignedMessage): HttpResponse | undefined {
     const { method, path } = message;
     if (method === "POST" || message.headers.authorization !== undefined) return undefined;
-    return this.#options.unsigned(method, path, exchange.sandbox !== undefined);
+    return this.#options.admin.unsigned(method, path, exchange.sandbox !== undefined);
   }
 
   async #authenticate(
@@ -288,7 +254,10 @@ export class HttpEdge implements AsyncDisposable {
   }
 
   #handlerOf(request: VerifiedRequest): ServiceHandler {
-    if (request.path.startsWith(ADMIN_PREFIX)) return this.#options.admin;
+    if (request.path.startsWith(ADMIN_PREFIX)) {
+      if (ADMIN_SERVICES.includes(request.service)) return this.#options.admin;
+      refuse("signature_mismatch", "Credential should be scoped to correct service: 'hearth'.");
+    }
     const handler = this.#services.get(request.service);
     if (handler !== undefined) return handler;
     const offered = [...this.#services.keys()].join(", ");
@@ -322,7 +291,7 @@ export class HttpEdge implements AsyncDisposable {
       return;
     }
     this.#refusals.add(1, { code: "Malformed" });
-    if (!isAnswering(socket)) socket.write(malformedResponse(error.code));
+    if (!isAnswering(socket)) socket.write(malformedFailure(error.code));
     socket.destroySoon();
   }
 }
@@ -332,27 +301,6 @@ function isAnswering(socket: Socket): boolean {
   // node:http keeps it there and its own default handler asks the same.
   const { _httpMessage: current } = socket as { _httpMessage?: ServerResponse | null };
   return current?.headersSent === true;
-}
-
-function malformedResponse(code: string | undefined): string {
-  switch (code) {
-    case "HPE_HEADER_OVERFLOW":
-      return rawFailure(
-        431,
-        "Request Header Fields Too Large",
-        "RequestHeaderSectionTooLarge",
-        "Request line and headers are too long",
-      );
-    case "ERR_HTTP_REQUEST_TIMEOUT":
-      return rawFailure(
-        408,
-        "Request Timeout",
-        "RequestTimeout",
-        "The request did not arrive in time",
-      );
-    default:
-      return rawFailure(400, "Bad Request", "BadRequest", "The request is not valid HTTP");
-  }
 }
 
 function overloaded(bounds: HttpLimits): PlatformError {

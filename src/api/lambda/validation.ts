@@ -6,7 +6,10 @@ import { LambdaError, validationError } from "./errors.ts";
 
 /** Request bodies checked against a schema, with AWS's words for what is wrong. */
 export interface BodyParser<T> {
-  /** @throws LambdaError InvalidRequestContentException, SerializationException, ValidationException */
+  /**
+   * @throws LambdaError InvalidRequestContentException, SerializationException,
+   *   ValidationException
+   */
   parse(body: Buffer): T;
 }
 

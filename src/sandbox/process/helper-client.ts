@@ -3,7 +3,7 @@ import { Server, Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type Log, messageOf, PlatformError } from "../../base/mod.ts";
 
-/** One step of preparing cgroups; the value "self" stands for the process that starts. */
+/** One step of preparing cgroups, done by the process that starts. */
 export type Step =
   | { readonly directory: string }
   | { readonly file: string; readonly value: string; readonly optional?: true };

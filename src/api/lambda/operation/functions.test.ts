@@ -83,14 +83,20 @@ test("CreateFunction: an existing name is a conflict in AWS's words", async () =
   assert.deepEqual(again.json, { Type: "User", message: "Function already exist: hello" });
 });
 
-test("CreateFunction: broken constraints are reported as AWS reports them", async () => {
-  const api = testApi();
-  const refused = async (more: Record<string, unknown>, code: string, message: string) => {
+const one = "1 validation error detected: Value";
+const must = "failed to satisfy constraint: Member must";
+
+type Refused = (more: Record<string, unknown>, code: string, message: string) => Promise<void>;
+
+function refusals(api: TestApi): Refused {
+  return async (more, code, message) => {
     const answer = await create(api, more);
     assert.deepEqual([answer.status, answer.code, answer.json.message], [400, code, message]);
   };
-  const one = "1 validation error detected: Value";
-  const must = "failed to satisfy constraint: Member must";
+}
+
+test("CreateFunction: broken constraints are reported as AWS reports them", async () => {
+  const refused = refusals(testApi());
   await refused(
     { MemorySize: 64 },
     "ValidationException",
@@ -119,6 +125,11 @@ test("CreateFunction: broken constraints are reported as AWS reports them", asyn
     `${one} '[z80]' at 'architectures' ${must} satisfy constraint: ` +
       "[Member must satisfy enum value set: [x86_64, arm64], Member must not be null]",
   );
+});
+
+test("CreateFunction: what the model's constraints do not say is refused in AWS's words", async () => {
+  const api = testApi();
+  const refused = refusals(api);
   await refused(
     { FunctionName: "a".repeat(65) },
     "InvalidParameterValueException",

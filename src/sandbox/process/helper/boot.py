@@ -44,7 +44,7 @@ def start(request, info_pipe, output_pipe, helper, report):
 
 
 def run_steps(steps):
-    """Makes directories and writes settings in order; "self" stands for this process."""
+    """Makes directories and writes settings, in order."""
     for step in steps:
         if "directory" in step:
             try:
@@ -53,7 +53,7 @@ def run_steps(steps):
                 pass
             continue
         try:
-            write(step["file"], str(os.getpid()) if step["value"] == "self" else step["value"])
+            write(step["file"], step["value"])
         except FileNotFoundError:
             if not step.get("optional"):
                 raise
@@ -107,6 +107,7 @@ def copy_sparse(source_path, target):
 
 
 def copy_range(source, target, start_of_range, end):
+    os.lseek(target, start_of_range, os.SEEK_SET)
     while start_of_range < end:
         copied = os.sendfile(target, source, start_of_range, end - start_of_range)
         start_of_range += copied

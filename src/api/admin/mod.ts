@@ -1,0 +1,9 @@
+/** api/admin: Hearth's own API below /_hearth. */
+export { createAdminApi } from "./admin-api.ts";
+export type {
+  AdminPorts,
+  CodeSource,
+  FunctionLogs,
+  FunctionLookup,
+  HostView,
+} from "./ports.ts";

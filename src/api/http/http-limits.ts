@@ -1,0 +1,35 @@
+import { limits } from "../../model/mod.ts";
+
+/** Bounds of the edge; ours, each against one way of wearing the server out. */
+export interface HttpLimits {
+  readonly connectionsMax: number;
+  readonly connectionsPerSandboxMax: number;
+  readonly requestsInFlightMax: number;
+  /** One body. */
+  readonly bodyBytesMax: number;
+  /** The bodies of all requests in flight. */
+  readonly bodiesBytesMax: number;
+  /** Request line and headers. */
+  readonly headerBytesMax: number;
+  /** From the first byte of a request to the end of its headers. */
+  readonly headersMs: number;
+  /** From the first byte of a request to its last; 72 MiB at 2 Mbit/s. */
+  readonly requestMs: number;
+  /** Between two requests of a connection; longer than clients keep idle connections. */
+  readonly idleMs: number;
+  /** Without the client taking a byte of its response. */
+  readonly stallMs: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  connectionsMax: 10_000,
+  connectionsPerSandboxMax: 128,
+  requestsInFlightMax: 10_000,
+  bodyBytesMax: limits.REQUEST_BODY_BYTES_MAX,
+  bodiesBytesMax: 1024 * 1024 * 1024,
+  headerBytesMax: 32 * 1024,
+  headersMs: 20_000,
+  requestMs: 300_000,
+  idleMs: 75_000,
+  stallMs: 60_000,
+};
