@@ -22,8 +22,11 @@ become_bootstrap("$task_root/bootstrap", "$opt_root/bootstrap");
 
 sub accept_once {
     my ($path) = @_;
-    socket(my $server, AF_UNIX, SOCK_STREAM, 0) && bind($server, pack_sockaddr_un($path))
-        && listen($server, 1) && accept(my $connection, $server)
+    my ($server, $connection);
+    socket($server, AF_UNIX, SOCK_STREAM, 0)
+        && bind($server, pack_sockaddr_un($path))
+        && listen($server, 1)
+        && accept($connection, $server)
         or die "Cannot listen on $path: $!\n";
     unlink $path;
     return $connection;    # closed by exec, as every descriptor above 2: so the host sees the launch
@@ -70,14 +73,16 @@ sub interpreter_of {
     }
     return ($path, $path) if $head =~ /^#!/;
     my $own = head_of('/proc/self/exe');
-    return ($path, $path) if substr($head, 0, 4) eq "\x7fELF" && substr($head, 18, 2) eq substr($own, 18, 2);
+    return if length $head < 20 || substr($head, 0, 4) ne "\x7fELF";
+    return ($path, $path) if substr($head, 18, 2) eq substr($own, 18, 2);
     return;
 }
 
 sub head_of {
     my ($path) = @_;
+    my $head;
     open my $file, '<:raw', $path or return '';
-    read $file, my $head, 256;
+    read $file, $head, 256;
     return $head;
 }
 

@@ -1,6 +1,6 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
 import type { Connection } from "./connection.ts";
-import { deployFunction } from "./deployment.ts";
+import { deployFunction, untilReady } from "./deployment.ts";
 import { detectFunction } from "./detect.ts";
 import { installedFile } from "./installation.ts";
 import { lambdaClient, observeStarts } from "./lambda.ts";
@@ -184,14 +184,12 @@ async function callFailing(client: LambdaClient): Promise<DemoFailure> {
 }
 
 async function callTimingOut(client: LambdaClient): Promise<DemoFailure> {
-  const { UpdateFunctionConfigurationCommand, waitUntilFunctionUpdatedV2 } = await import(
-    "@aws-sdk/client-lambda"
-  );
+  const { UpdateFunctionConfigurationCommand } = await import("@aws-sdk/client-lambda");
   const FunctionName = "hello-typescript";
   await client.send(
     new UpdateFunctionConfigurationCommand({ FunctionName, Timeout: TIMEOUT_SECONDS }),
   );
-  await waitUntilFunctionUpdatedV2({ client, maxWaitTime: 10, minDelay: 1 }, { FunctionName });
+  await untilReady(client, FunctionName);
   const result = await call(client, FunctionName, { sleepMs: 60_000 });
   return failureOf(result, "Task timed out after 1.00 seconds", (_, message) =>
     message.includes("Task timed out after 1.00 seconds"),

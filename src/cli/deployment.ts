@@ -125,7 +125,11 @@ async function configurationOf(
   }
 }
 
-async function untilReady(client: LambdaClient, name: string): Promise<FunctionConfiguration> {
+/** Resolves when the function is Active and its last update is over. */
+export async function untilReady(
+  client: LambdaClient,
+  name: string,
+): Promise<FunctionConfiguration> {
   const deadline = performance.now() + READY_MS_MAX;
   while (true) {
     const now = await configurationOf(client, name);

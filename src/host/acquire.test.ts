@@ -166,3 +166,13 @@ test("Acquirer: an environment of a replaced revision is not found again", async
   assert.notEqual(start, "warm");
   assert.equal(environment.state, "ended");
 });
+
+test("Acquirer: an idle environment whose process has ended is not given to a call", async () => {
+  const { acquirer, machine } = newAcquirer();
+  const first = await acquirer.acquire(testVersion());
+  giveBack(acquirer, first.environment);
+  machine.sandboxes[0]?.exit({ code: 1, signal: null, outOfMemory: false });
+  await settled();
+  const second = await acquirer.acquire(testVersion());
+  assert.notEqual(second.environment, first.environment);
+});

@@ -236,7 +236,7 @@ export class Acquirer {
     try {
       const environment = await this.#machine.boot(instance, key);
       instance.bootingMiB -= version.configuration.memorySizeMiB;
-      instance.environments.add(environment);
+      this.#admit(environment);
       const waiter = this.#nextWaiter(waitersKey);
       // Whoever asked was served meanwhile: the runtime stays as the owner's spare.
       if (waiter === undefined) return;
@@ -252,9 +252,7 @@ export class Acquirer {
 
   async #bootSpare(instance: HostInstance, key: BootKey): Promise<void> {
     try {
-      const environment = await this.#machine.boot(instance, key);
-      instance.environments.add(environment);
-      if (instance.isEnded) this.discard(environment);
+      this.#admit(await this.#machine.boot(instance, key));
     } catch (error) {
       this.#log.warn("spare.boot_failed", { instanceId: instance.id, reason: messageOf(error) });
       if (instance.owner !== undefined) return;
@@ -263,6 +261,16 @@ export class Acquirer {
     } finally {
       instance.sparesBooting--;
     }
+  }
+
+  /** Takes a booted runtime in, until its process ends, whenever that is. */
+  #admit(environment: Environment): void {
+    environment.instance.environments.add(environment);
+    if (environment.instance.isEnded) this.discard(environment);
+    void environment.sandbox.exited.then(() => {
+      // One that is in a call is given back by it.
+      if (environment.state === "idle" || environment.state === "waiting") this.discard(environment);
+    });
   }
 
   #abandonBoot(instance: HostInstance, memoryMiB: number): void {

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { type TestContext, test } from "node:test";
-import { promisify } from "node:util";
 import { systemClock } from "../base/mod.ts";
 import { limits } from "../model/mod.ts";
 import { openRuntimeApi, type RuntimeApi } from "./runtime-api.ts";
@@ -273,14 +271,20 @@ test("RuntimeApi: the end of the runtime fails what is pending", async (t) => {
   await assert.rejects(running.api.invoke(runtimeCall({})), { kind: "unavailable" });
 });
 
-test("RuntimeApi: a compiled bootstrap gets exactly the environment", async (t) => {
-  const running = await start(t, {
-    bootstrap: "#!/usr/bin/env -S perl -e print(%ENV);sleep(60)\n",
-  });
+test("RuntimeApi: a bootstrap gets exactly the environment, and no socket of ours", async (t) => {
+  const bootstrap = "#!/usr/bin/perl\nprint map { qq($_=$ENV{$_}\\n) } sort keys %ENV;\n";
+  const sockets = "print map { readlink . qq(\\n) } grep { !/[012]$/ } glob '/proc/self/fd/*';\n";
+  const running = await start(t, { bootstrap: bootstrap + sockets });
   initialise(running).catch(() => {});
-  const { promise: closed, resolve } = Promise.withResolvers<void>();
-  running.guest.socket.on("close", () => resolve());
-  await closed;
-  const { stdout } = await promisify(execFile)("cat", ["/proc/self/comm"]);
-  assert.equal(stdout.trim(), "cat");
+  await running.guest.exited;
+  const { environment } = running.guest.image;
+  const expected = Object.entries({
+    ...environment,
+    AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${running.port}`,
+    LAMBDA_TASK_ROOT: running.guest.taskRoot,
+    _HANDLER: "function.handler",
+  }).map(([name, value]) => `${name}=${value}`);
+  const printed = running.guest.output().trim().split("\n");
+  assert.deepEqual(printed.filter((line) => line.includes("=")).sort(), expected.sort());
+  assert.ok(!printed.some((line) => line.startsWith("socket:")), printed.join("\n"));
 });

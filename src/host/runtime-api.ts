@@ -140,10 +140,10 @@ export class RuntimeApi implements RuntimeChannel {
     const key = `${request.method} ${route}`;
     if (key === "GET invocation/next") return this.#next(response);
     if (key === "POST invocation/{id}/response") {
-      return this.#respond(request, response, decodeURIComponent(second ?? ""));
+      return this.#respond(request, response, second ?? "");
     }
     if (key === "POST invocation/{id}/error") {
-      return this.#respondError(request, response, decodeURIComponent(second ?? ""));
+      return this.#respondError(request, response, second ?? "");
     }
     if (key === "POST init/error") return this.#initialiseError(request, response);
     return sendError(response, 404, "NotFound", "Unknown path");

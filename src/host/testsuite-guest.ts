@@ -68,6 +68,8 @@ export async function startGuest(
       HEARTH_OPT_ROOT: path.join(directory, "opt"),
     },
     stdio: ["ignore", "pipe", "pipe"],
+    // A process group of its own, so that its children end with it.
+    detached: true,
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -78,12 +80,23 @@ export async function startGuest(
   const { promise: exited, resolve } = Promise.withResolvers<Awaited<GuestProcess["exited"]>>();
   child.on("close", (code, signal) => resolve({ code, signal }));
   t.after(async () => {
-    child.kill("SIGKILL");
+    killGroup(child.pid);
     await exited;
   });
-  const socket = await connectWhenListening(path.join(directory, "guest.sock"));
+  const ended = exited.then(() => Promise.reject(new Error(`Guest ended early: ${output}`)));
+  const listening = connectWhenListening(path.join(directory, "guest.sock"));
+  const socket = await Promise.race([listening, ended]);
+  ended.catch(() => {});
   t.after(() => socket.destroy());
   return { image, directory, taskRoot, socket, exited, output: () => output };
+}
+
+function killGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, "SIGKILL");
+  } catch {
+    // All of it has ended.
+  }
 }
 
 /** Mounts are not there without a sandbox: a path inside becomes the path outside. */

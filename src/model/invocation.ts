@@ -9,7 +9,6 @@ export interface InvokeRequest {
   readonly qualifier?: string;
   /** The event: JSON text as bytes, at most INVOKE_PAYLOAD_BYTES_MAX. Empty means `{}`. */
   readonly payload: Buffer;
-  readonly dryRun: boolean;
   /** Base64 decoded JSON of X-Amz-Client-Context. */
   readonly clientContext?: string;
   /** Content of X-Amzn-Trace-Id for the function. */

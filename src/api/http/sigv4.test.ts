@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
 import { test } from "node:test";
 import { SignatureV4 } from "@smithy/signature-v4";
 import fc from "fast-check";
@@ -15,33 +14,10 @@ import {
   verifySignature,
   verifyTime,
 } from "./sigv4.ts";
+import { credentials, Sha256 } from "./testing.ts";
 
-const credentials = {
-  accessKeyId: "AKIAIOSFODNN7EXAMPLE",
-  secretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
-};
 const NOW_MS: number = Date.UTC(2026, 10, 21, 12, 30, 5);
 const HOST = "127.0.0.1:4566";
-
-/** The hash that the oracle asks for. */
-class Sha256 {
-  readonly #hash: Hash | Hmac;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret
-      ? createHmac(
-          "sha256",
-          typeof secret === "string" ? secret : Buffer.from(secret as Uint8Array),
-        )
-      : createHash("sha256");
-  }
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(typeof data === "string" ? data : (data as Uint8Array));
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-  reset(): void {}
-}
 
 type Query = Record<string, string | string[]>;
 

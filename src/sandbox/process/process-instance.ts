@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
-import { deferred, PlatformError } from "../../base/mod.ts";
+import { deferred } from "../../base/mod.ts";
 import type { Instance, Sandbox, SandboxSpec } from "../driver.ts";
+import { checkSandboxId } from "../ids.ts";
 import { deliverOutput } from "../output.ts";
 import { bubblewrapCommand, type Identity } from "./bubblewrap.ts";
 import { applySettings, limitSettings } from "./cgroup.ts";
@@ -13,7 +14,6 @@ import { memoryStorage, runDirectoryMount } from "./temporary-storage.ts";
 
 /** Handles of one process. AWS: 1,024. */
 const OPEN_FILES_MAX = 1024;
-const ID = /^[a-z0-9-]{1,32}$/;
 const SUBDIRECTORIES = ["task", "opt", "tmp", "run"] as const;
 
 /** What a probe may leave out, to find which part of the host is missing. */
@@ -50,7 +50,7 @@ export class ProcessInstance implements Instance {
     identity: Identity,
     onDisposed: () => void,
   ): Promise<ProcessInstance> {
-    checkId(id);
+    checkSandboxId(id);
     const instance = new ProcessInstance(host, id, identity, onDisposed);
     await mkdir(instance.#directory, { mode: 0o755 });
     const { uid, gid } = identity;
@@ -74,7 +74,7 @@ export class ProcessInstance implements Instance {
     variant: BootVariant,
     onReleased: () => void = () => {},
   ): Promise<Sandbox> {
-    checkId(spec.id);
+    checkSandboxId(spec.id);
     const directory = `${this.#directory}/${spec.id}`;
     const helper = this.#host.helper();
     const ended = deferred<HelperExit>();
@@ -189,13 +189,5 @@ async function makeDirectories(directory: string): Promise<void> {
       await mkdir(path);
       await chmod(path, 0o755);
     }),
-  );
-}
-
-function checkId(id: string): void {
-  if (ID.test(id)) return;
-  throw new PlatformError(
-    { kind: "invalid", field: "id" },
-    `Id is ${JSON.stringify(id)} but must match ${ID}`,
   );
 }

@@ -30,7 +30,6 @@ export async function invoke(call: LambdaCall): Promise<HttpResponse> {
     owner,
     functionName: name,
     payload: body,
-    dryRun: false,
     traceId,
     receivedAt: request.receivedAt,
     ...(qualifier === undefined ? {} : { qualifier }),
