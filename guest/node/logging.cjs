@@ -20,7 +20,7 @@ function setRequestId(id) {
 /**
  * Replaces the console's methods and the standard streams.
  * @param write takes text for the log
- * @returns logError(message, error), which writes an ERROR line even when user code replaces console
+ * @returns logError(message, error); it writes an ERROR line even when user code replaced console
  */
 function install({ write, json, leastLevel }) {
   replaceStreams(write);

@@ -181,7 +181,7 @@ test("FrameChannel: passes log frames on, before, in and after a call", async (t
   const logged: string[] = [];
   guest.write(READY);
   const channel = await openFrameChannel(host, { onLog: (chunk) => logged.push(String(chunk)) });
-  const log = (_payload: Buffer): Buffer => encodeFrame(FRAME.log, Buffer.from(text));
+  const log = (text: string): Buffer => encodeFrame(FRAME.log, Buffer.from(text));
   const initialised = channel.initialise(REQUEST);
   guest.write(Buffer.concat([log("a"), INITIALISED, log("b")]));
   await initialised;

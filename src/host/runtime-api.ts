@@ -13,7 +13,7 @@ import { readBody, sendError, sendStatus } from "./runtime-api-http.ts";
 import { EMPTY_EVENT, reportedFailure, responseTooLarge } from "./runtime-outcome.ts";
 
 const PREFIX = "/2018-06-01/runtime/";
-/** Connections of one sandbox to its Runtime API; ours: a runtime needs one, curl opens one each. */
+/** Connections of one sandbox to its Runtime API; ours: a runtime needs one, curl one a request. */
 const CONNECTIONS_MAX = 32;
 /** What AWS accepts as an error type from a runtime. */
 const ERROR_TYPE = /^(Runtime|Function)\.[A-Z][a-zA-Z]+$/;

@@ -76,8 +76,8 @@ const running: Map<string, Promise<string>> = new Map();
 /**
  * Installs a Node from the npm registry under `directory` and returns its binary. Callers at the
  * same time share one installation; it appears whole or not at all. No script of a package runs.
- * @throws PlatformError kind "unsupported" without npm or network, "corrupt" when the archive is not
- *   the pinned one
+ * @throws PlatformError kind "unsupported" without npm or network, "corrupt" when the registry
+ *   sends other bytes than the pinned ones, "unavailable" when npm fails otherwise
  */
 export function installNode(name: RuntimeName, options: InstallOptions): Promise<string> {
   const wanted = nodePackage(name);

@@ -4,7 +4,7 @@ import type { Owner } from "../../model/mod.ts";
 import type { Principal } from "../../registry/mod.ts";
 import type { SignedMessage } from "./canonical.ts";
 import { normalisePath } from "./canonical.ts";
-import type { AuthenticatedRequest, HttpResponse } from "./request.ts";
+import type { AuthenticatedRequest } from "./request.ts";
 import type { SignatureClaim } from "./sigv4.ts";
 
 /** Where a connection came from when it came out of a sandbox. */
@@ -22,8 +22,6 @@ export interface Exchange {
   readonly sandbox: SandboxOrigin | undefined;
   /** The client waits for "100 Continue" before it sends the body. */
   readonly expectsContinue: boolean;
-  /** How errors are written: the claimed service's way as soon as a service is claimed. */
-  failure: (error: unknown, requestId: string) => HttpResponse;
 }
 
 const SLASH = 0x2f;

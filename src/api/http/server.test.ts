@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { test } from "node:test";
+import { SignatureV4 } from "@smithy/signature-v4";
 import { deferred } from "../../base/mod.ts";
 import { ownerOf } from "../../model/mod.ts";
 import { jsonFailure } from "./failure.ts";
@@ -14,6 +15,7 @@ import {
   echo,
   exchangeBytes,
   requestBytes,
+  Sha256,
   signed,
 } from "./testing.ts";
 
@@ -262,7 +264,7 @@ test("edge: does not wait for ever for slow headers or slow bodies", async () =>
 test("edge: ends idle connections", async () => {
   await using running = await start({ limits: { idleMs: 50 } });
   const reply = await exchangeBytes(running.port, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
-  assert.match(reply, /^HTTP\/1.1 200 [^]*fine$/);
+  assert.match(reply, /^HTTP\/1.1 200 [\s\S]*fine$/);
 });
 
 test("edge: forgets a request whose client leaves before its body is complete", async () => {
@@ -301,7 +303,7 @@ test("edge: takes a URL with its own host as target", async () => {
     running.port,
     requestBytes("GET", `${running.url}/x?a=1`, headers),
   );
-  assert.match(reply, /^HTTP\/1.1 200 [^]*"path":"\/x"/);
+  assert.match(reply, /^HTTP\/1.1 200 [\s\S]*"path":"\/x"/);
 });
 
 test("edge: tells a client to continue only when its signature is good", async () => {
@@ -318,12 +320,12 @@ test("edge: tells a client to continue only when its signature is good", async (
   assert.equal(interim, "HTTP/1.1 100 Continue\r\n\r\n");
   socket.write(body);
   const final = String(await new Promise((resolve) => socket.once("data", resolve)));
-  assert.match(final, /^HTTP\/1.1 200 [^]*"bytes":3/);
+  assert.match(final, /^HTTP\/1.1 200 [\s\S]*"bytes":3/);
   socket.destroy();
 
-  const forged = { ...headers, "x-amz-date": headers["x-amz-date"]?.replace("Z", "Y") ?? "" };
+  const forged = { ...headers, "x-amz-date": "yesterday" };
   const refusal = await exchangeBytes(running.port, requestBytes("POST", "/", forged));
-  assert.match(refusal, /^HTTP\/1.1 400 [^]*connection: close/i);
+  assert.match(refusal, /^HTTP\/1.1 400 [\s\S]*connection: close/i);
 });
 
 test("edge: answers HEAD without a body", async () => {
@@ -333,7 +335,7 @@ test("edge: answers HEAD without a body", async () => {
     running.port,
     requestBytes("HEAD", "/x", { ...signed(url, { method: "HEAD" }), connection: "close" }),
   );
-  assert.match(reply, /^HTTP\/1.1 200 [^]*Content-Length: \d{2,3}[^]*\r\n\r\n$/);
+  assert.match(reply, /^HTTP\/1.1 200 [\s\S]*Content-Length: \d{2,3}[\s\S]*\r\n\r\n$/);
 });
 
 const POST = { method: "POST", body: '{"a":1}' } as const;
@@ -390,9 +392,6 @@ test("edge: a body without its hash in a header is still held against the signat
   await using running = await start();
   const url = `${running.url}/`;
   // Clients that send no x-amz-content-sha256 sign the body's hash all the same.
-  const { createHash } = await import("node:crypto");
-  const { SignatureV4 } = await import("@smithy/signature-v4");
-  const { Sha256 } = await import("./testing.ts");
   const signer = new SignatureV4({
     credentials,
     region: "us-east-1",
@@ -404,7 +403,6 @@ test("edge: a body without its hash in a header is still held against the signat
   const request = { method: "POST", protocol: "http:", hostname, path: "/", headers: { host } };
   const { headers } = await signer.sign({ ...request, body: "abc" });
   assert.equal(headers["x-amz-content-sha256"], undefined);
-  assert.ok(createHash("sha256"));
   const statusOf = async (body: string) => {
     const response = await fetch(url, { method: "POST", headers, body });
     await response.body?.cancel();
@@ -469,8 +467,9 @@ test("edge: a socket in a sandbox serves signed requests and health, nothing els
   }
   assert.ok(held.length <= 3, "one sandbox has two connections at most");
   await assertHealthy(running);
+  const open = held.filter((socket) => !socket.closed);
   const ended = Promise.all(
-    held.map((socket) => new Promise((done) => socket.once("close", done))),
+    open.map((socket) => new Promise((done) => socket.once("close", done))),
   );
   serving[Symbol.dispose]();
   await ended;
@@ -490,28 +489,36 @@ test("edge: streams a body as the client takes it and stops when the client leav
       stopped.resolve();
     }
   }
+  let seen = 0;
+  let quietRounds = 0;
+  const isFlowing = (): boolean => {
+    quietRounds = produced > 0 && produced === seen ? quietRounds + 1 : 0;
+    seen = produced;
+    return quietRounds < 100;
+  };
   const streaming = serviceOf(async () => ({ status: 200, headers: {}, body: endless() }));
   await using running = await start({ services: { lambda: streaming } });
   const socket = await connected(running.port);
   socket.pause();
   socket.write(requestBytes("GET", "/", signed(`${running.url}/`)));
-  let before = -1;
-  while (produced === 0 || produced !== before) {
-    before = produced;
-    await running.edge.listen({ host: "127.0.0.1", port: 0 });
-  }
+  while (isFlowing()) await new Promise((resolve) => setImmediate(resolve));
   assert.ok(produced < 500, "a client that does not read holds the source back");
   socket.destroy();
   await stopped.promise;
-  await assertHealthy(await start());
 });
 
 test("edge: cuts off a client that stops reading its response", async () => {
-  const large = serviceOf(async () => ({ status: 200, headers: {}, body: Buffer.alloc(32 << 20) }));
-  await using running = await start({ services: { lambda: large }, limits: { stallMs: 50 } });
+  const entered = deferred<void>();
+  const large = serviceOf(async () => {
+    entered.resolve();
+    return { status: 200, headers: {}, body: Buffer.alloc(32 << 20) };
+  });
+  const running = await start({ services: { lambda: large }, limits: { stallMs: 50 } });
   const socket = await connected(running.port);
+  socket.on("error", () => {});
   socket.pause();
   socket.write(requestBytes("GET", "/", signed(`${running.url}/`)));
+  await entered.promise;
   await running.edge.close(60_000);
   socket.destroy();
 });
@@ -552,7 +559,7 @@ test("edge: closing finishes what is in flight, refuses the new, ends the rest i
   await idleEnded;
   await assert.rejects(connected(running.port));
   leave.resolve();
-  assert.match(await inFlight, /^HTTP\/1.1 200 [^]*connection: close/i);
+  assert.match(await inFlight, /^HTTP\/1.1 200 [\s\S]*connection: close/i);
   await closed;
 });
 

@@ -14,15 +14,15 @@ import { BodyBudget, checkAnnouncedLength, RequestBody } from "./body.ts";
 import type { SignedMessage } from "./canonical.ts";
 import { Connections } from "./connections.ts";
 import { type Exchange, type SandboxOrigin, signedMessageOf, VerifiedRequest } from "./exchange.ts";
-import { jsonFailure, malformedFailure, wireErrorOf } from "./failure.ts";
+import { malformedFailure, wireErrorOf } from "./failure.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./http-limits.ts";
 import type { HttpResponse, ServiceHandler } from "./request.ts";
 import { respond } from "./respond.ts";
 import { SigningKeys, sha256Hex } from "./signing-key.ts";
 import {
+  claimedService,
   parseSignature,
   refuse,
-  type SignatureClaim,
   signedPayloadHash,
   verifyPayload,
   verifySignature,
@@ -152,6 +152,7 @@ export class HttpEdge implements AsyncDisposable {
       headersTimeout: Math.min(headersMs, requestMs),
       requestTimeout: requestMs,
       keepAliveTimeout: idleMs,
+      keepAliveTimeoutBuffer: Math.min(1000, idleMs),
       connectionsCheckingInterval: Math.min(2000, headersMs / 4),
     });
     http.on("request", (incoming, outgoing) => void this.#serve(incoming, outgoing, false));
@@ -176,7 +177,6 @@ export class HttpEdge implements AsyncDisposable {
       outgoing,
       sandbox: this.#connections.originOf(incoming.socket),
       expectsContinue,
-      failure: jsonFailure,
     };
     this.#requests.add();
     this.#inFlight++;
@@ -197,9 +197,10 @@ export class HttpEdge implements AsyncDisposable {
 
   /** The response to one request; what fails becomes the dialect's error. */
   async #answer(exchange: Exchange, body: RequestBody): Promise<HttpResponse> {
+    let message: SignedMessage | undefined;
     try {
+      message = signedMessageOf(exchange.incoming);
       if (this.#inFlight > this.#limits.requestsInFlightMax) throw overloaded(this.#limits);
-      const message = signedMessageOf(exchange.incoming);
       const open = this.#unsigned(exchange, message);
       if (open !== undefined) return open;
       const request = await this.#authenticate(exchange, message, body);
@@ -213,7 +214,7 @@ export class HttpEdge implements AsyncDisposable {
       return response;
     } catch (error) {
       this.#note(exchange, error);
-      return exchange.failure(error, exchange.requestId);
+      return this.#dialectOf(message).failure(error, exchange.requestId);
     }
   }
 
@@ -230,7 +231,6 @@ export class HttpEdge implements AsyncDisposable {
   ): Promise<VerifiedRequest> {
     const { incoming } = exchange;
     const claim = parseSignature(message);
-    exchange.failure = this.#failureOf(message.path, claim);
     verifyTime(claim, this.#options.clock.now());
     const found = this.#options.accounts.credential(claim.accessKeyId, claim.sessionToken);
     const credential = found instanceof Promise ? await found : found;
@@ -247,10 +247,11 @@ export class HttpEdge implements AsyncDisposable {
     return new VerifiedRequest(exchange, message, claim, credential.principal, bytes);
   }
 
-  #failureOf(path: string, claim: SignatureClaim): Exchange["failure"] {
-    const service = this.#services.get(claim.service);
-    if (service === undefined || path.startsWith(ADMIN_PREFIX)) return jsonFailure;
-    return (error, requestId) => service.failure(error, requestId);
+  /** Who writes an error about this request: the service it names, if there is one. */
+  #dialectOf(message: SignedMessage | undefined): Pick<ServiceHandler, "failure"> {
+    const { admin } = this.#options;
+    if (message === undefined || message.path.startsWith(ADMIN_PREFIX)) return admin;
+    return this.#services.get(claimedService(message) ?? "") ?? admin;
   }
 
   #handlerOf(request: VerifiedRequest): ServiceHandler {

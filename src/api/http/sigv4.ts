@@ -83,6 +83,16 @@ export function parseSignature(message: SignedMessage): SignatureClaim {
   return parseAuthorization(message, authorization);
 }
 
+/** The service a request says it is for, however broken its signature; decides how errors look. */
+export function claimedService(message: SignedMessage): string | undefined {
+  const { authorization } = message.headers;
+  const credential =
+    typeof authorization === "string"
+      ? authorization.split("Credential=")[1]
+      : queryParameter(message.query, "X-Amz-Credential");
+  return credential?.split("/", 4)[3];
+}
+
 function refuseRepeated(repeated: NonNullable<SignedMessage["repeated"]>): void {
   for (const name of SINGLE_HEADERS) {
     if ((repeated[name]?.length ?? 0) > 1) {

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { connect as connectSocket, createServer, type Server, type Socket } from "node:net";
 import { type Clock, PlatformError } from "../../base/mod.ts";
 import type { RuntimeImage, Sandbox, SandboxExit, SandboxSpec, SandboxUsage } from "../driver.ts";
 import { deliverOutput } from "../output.ts";
-import { endGroup, recordProcess, statFields } from "./process-record.ts";
+import { usageOfProcess } from "../process-usage.ts";
+import { endGroup, recordProcess } from "./process-record.ts";
 
 export interface NoneSandboxOptions {
   readonly directory: string;
@@ -18,9 +18,6 @@ export interface NoneSandboxOptions {
 const CONNECT_INTERVAL_MS = 2;
 /** Processes that left the group may hold the output open for ever; it is closed after this. */
 const LAST_OUTPUT_MS = 200;
-/** USER_HZ: /proc counts processor time in hundredths of a second on every Linux. */
-const MS_PER_TICK = 10;
-const USER_TIME_FIELD = 11;
 
 /**
  * A constant script: joins error output to standard output in one pipe, so that their order is
@@ -105,7 +102,13 @@ export class NoneSandbox implements Sandbox {
   }
 
   usage(): SandboxUsage {
-    if (this.#running) this.#usage = readUsage(this.#pid, this.#usage);
+    // The first process alone, since nothing counts its children.
+    const { memoryBytes, memoryPeakBytes, cpuMs } = usageOfProcess(this.#pid);
+    this.#usage = {
+      memoryBytes,
+      memoryPeakBytes: Math.max(memoryPeakBytes, this.#usage.memoryPeakBytes),
+      cpuMs: Math.max(cpuMs, this.#usage.cpuMs),
+    };
     return this.#usage;
   }
 
@@ -177,28 +180,6 @@ function tryConnect(path: string): Promise<Socket | undefined> {
     });
     socket.once("error", () => resolve(undefined));
   });
-}
-
-/** Figures of the first process alone, since nothing counts its children. */
-function readUsage(pid: number, last: SandboxUsage): SandboxUsage {
-  const status = readStatus(pid);
-  const kibibytes = (name: string): number =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0);
-  const fields = statFields(pid);
-  const ticks = [0, 1, 2, 3].map((offset) => Number(fields[USER_TIME_FIELD + offset] ?? 0));
-  return {
-    memoryBytes: kibibytes("VmRSS") * 1024,
-    memoryPeakBytes: Math.max(kibibytes("VmHWM") * 1024, last.memoryPeakBytes),
-    cpuMs: Math.max(ticks.reduce((sum, each) => sum + each, 0) * MS_PER_TICK, last.cpuMs),
-  };
-}
-
-function readStatus(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/status`, "latin1");
-  } catch {
-    return "";
-  }
 }
 
 function cannotFreeze(): PlatformError {

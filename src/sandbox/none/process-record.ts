@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
+import { statFields } from "../process-usage.ts";
 
 const RECORD = "process";
 
@@ -29,16 +29,6 @@ export function endGroup(pid: number): void {
     process.kill(-pid, "SIGKILL");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
-}
-
-/** Fields of /proc/PID/stat after the program's name; empty when there is no such process. */
-export function statFields(pid: number): readonly string[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return [];
   }
 }
 

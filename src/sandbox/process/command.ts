@@ -1,4 +1,7 @@
 import { execFile } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+
+const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export interface CommandResult {
   readonly ok: boolean;
@@ -22,5 +25,18 @@ export function runCommand(
   });
 }
 
-/** Where system programs are, whatever PATH the server was started with. */
-export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Path of a system program, whatever PATH the server has. */
+export function findProgram(name: string): string | undefined {
+  return SYSTEM_PATH.split(":")
+    .map((directory) => `${directory}/${name}`)
+    .find(isExecutable);
+}
+
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,11 +1,11 @@
-import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { type Clock, type Log, PlatformError } from "../../base/mod.ts";
 import type { Instance, InstanceSpec, SandboxCapabilities, SandboxDriver } from "../driver.ts";
 import type { Identity } from "./bubblewrap.ts";
 import type { CgroupHost } from "./cgroup.ts";
 import { probeCgroups } from "./cgroup-probe.ts";
-import { runCommand, SYSTEM_PATH } from "./command.ts";
+import { findProgram, isExecutable, runCommand } from "./command.ts";
 import { makeEtc } from "./etc.ts";
 import { HelperClient } from "./helper-client.ts";
 import { type Lease, takeLease } from "./lease.ts";
@@ -46,32 +46,56 @@ const MAPPED_IDENTITY: Identity = { kind: "mapped", uid: 993, gid: 990 };
  *   sandbox can be booted, or `network` is "on" and cannot be had
  */
 export async function openProcessDriver(options: ProcessDriverOptions): Promise<SandboxDriver> {
+  const { driver, problems } = await openInspected(options);
+  const { log } = options;
+  if (problems.network !== undefined && options.network === "on") {
+    await driver[Symbol.asyncDispose]();
+    const remedy = "Run `hearth doctor` to see what is missing, or use --network off";
+    throw unsupported("network of sandboxes", problems.network, remedy);
+  }
+  if (problems.network !== undefined && options.network === "auto") {
+    log.warn("sandbox.no_network", { reason: problems.network });
+  }
+  if (problems.disk !== undefined) log.warn("sandbox.no_disk", { reason: problems.disk });
+  if (problems.names !== undefined) log.warn("sandbox.no_names", { reason: problems.names });
+  return driver;
+}
+
+/** Why a feature is not offered; undefined when it is. */
+export interface Problems {
+  readonly disk: string | undefined;
+  readonly network: string | undefined;
+  /** Resolving host names. */
+  readonly names: string | undefined;
+}
+
+/** As `openProcessDriver`, with what was found on the way. */
+export async function openInspected(
+  options: ProcessDriverOptions,
+): Promise<{ driver: SandboxDriver; cgroups: CgroupHost; problems: Problems }> {
   await using stack = new AsyncDisposableStack();
   const { clock, log } = options;
-  const facts = await prepareHost(options);
+  const { facts, nameServers } = await prepareHost(options);
   const lease = isRoot() ? stack.use(await ownNumbers(options.dataId)) : undefined;
   const helper = stack.use(new HelperClient(facts.python, log));
-  const network = lease ? await openNetwork(options, lease) : "Only root can wire sandboxes";
-  if (network instanceof Network) stack.defer(() => network.close());
+  const opened = lease ? await openNetwork(options, lease) : "Only root can wire sandboxes";
+  const network = opened instanceof Network ? opened : undefined;
+  if (network) stack.defer(() => network.close());
   const identities = lease ? distinctIdentities(options, lease) : mappedIdentities();
-  const wanted = network instanceof Network ? network : undefined;
-  const trial = new ProcessHost(facts, { clock, log, helper, network: wanted });
+  const trial = new ProcessHost(facts, { clock, log, helper, network });
   const found = await findFeatures(trial, identities.take());
-  const reason = typeof network === "string" ? network : found.networkProblem;
-  if (options.network === "on" && reason !== undefined) {
-    throw unsupported("network of sandboxes", reason, "Run `hearth doctor` or use --network off");
-  }
-  if (options.network === "auto" && reason !== undefined)
-    log.warn("sandbox.no_network", { reason });
-  if (found.diskProblem !== undefined) {
-    log.warn("sandbox.temporary_storage_in_memory", { reason: found.diskProblem });
-  }
+  const problems: Problems = {
+    disk: found.diskProblem,
+    network: opened instanceof Network ? found.networkProblem : opened,
+    names: nameServers.length > 0 ? undefined : "The host has no name server beyond its loopback",
+  };
   const host = new ProcessHost(
-    { ...facts, storage: found.diskProblem === undefined ? facts.storage : memoryStorage },
-    { clock, log, helper, network: reason === undefined ? wanted : undefined },
+    { ...facts, storage: problems.disk === undefined ? facts.storage : memoryStorage },
+    { clock, log, helper, network: problems.network === undefined ? network : undefined },
   );
-  stack.use(host);
-  return new ProcessDriver(host, options.dataId, identities, stack.move());
+  stack.use(host); // a later helper replaces the first
+  const driver = new ProcessDriver(host, options.dataId, identities, stack.move());
+  return { driver, cgroups: facts.cgroups, problems };
 }
 
 /** Users for instances, given back when nothing of an instance is left. */
@@ -140,7 +164,9 @@ class ProcessDriver implements SandboxDriver {
 }
 
 /** Finds the programs, makes the shared files and the server's own group. */
-async function prepareHost(options: ProcessDriverOptions): Promise<HostFacts> {
+async function prepareHost(
+  options: ProcessDriverOptions,
+): Promise<{ facts: HostFacts; nameServers: readonly string[] }> {
   const bubblewrap = findProgram("bwrap");
   if (!bubblewrap) {
     const remedy = "Install it with: apt-get install bubblewrap";
@@ -156,19 +182,19 @@ async function prepareHost(options: ProcessDriverOptions): Promise<HostFacts> {
   await writeFile(`${shared}/seccomp.bpf`, seccompProgram(process.arch));
   const help = await runCommand(bubblewrap, ["--help"]);
   const nameServers = await makeEtc(`${shared}/etc`);
-  if (nameServers.length === 0) options.log.warn("sandbox.no_name_servers");
   const group = groupName(hostId(options.dataId));
   const cgroups = probeCgroups(group);
   makeGroup(cgroups, group);
   await recordGroups(options.directory, cgroups.directories(group));
   const disk = isRoot() && findProgram("mkfs.ext4") !== undefined;
-  return {
+  const facts: HostFacts = {
     ...{ bubblewrap, python, group, cgroups, directory: options.directory },
     etc: `${shared}/etc`,
     seccomp: `${shared}/seccomp.bpf`,
     storage: disk ? new DiskStorage(shared) : memoryStorage,
     disableUserNamespaces: help.output.includes("--disable-userns"),
   };
+  return { facts, nameServers };
 }
 
 function makeGroup(cgroups: CgroupHost, group: string): void {
@@ -206,25 +232,9 @@ function mappedIdentities(): Identities {
   return { take: () => MAPPED_IDENTITY, give: () => {} };
 }
 
-/** Path of a system program, whatever PATH the server has. */
-export function findProgram(name: string): string | undefined {
-  return SYSTEM_PATH.split(":")
-    .map((directory) => `${directory}/${name}`)
-    .find(isExecutable);
-}
-
 /** Debian's own Python first: it is root's to change only. */
 function findPython(): string | undefined {
   return isExecutable("/usr/bin/python3") ? "/usr/bin/python3" : findProgram("python3");
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function isRoot(): boolean {

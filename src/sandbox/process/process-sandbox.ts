@@ -2,6 +2,7 @@ import type { Server, Socket } from "node:net";
 import { PlatformError } from "../../base/mod.ts";
 import type { Sandbox, SandboxExit, SandboxLimits, SandboxUsage } from "../driver.ts";
 import { signalName } from "../exit.ts";
+import { childOf, usageOfProcess } from "../process-usage.ts";
 import {
   applySettings,
   type CgroupHost,
@@ -85,9 +86,13 @@ export class ProcessSandbox implements Sandbox {
 
   usage(): SandboxUsage {
     if (this.#ended) return this.#lastUsage;
+    if (this.#options.cgroups.version === "none") {
+      this.#keep(usageOfProcess(childOf(this.#options.pid) ?? this.#options.pid));
+      return this.#lastUsage;
+    }
     const texts: Record<string, string> = {};
     for (const [name, file] of this.#figures) texts[name] = file.read();
-    this.#keep(texts);
+    this.#keep(readFigures(texts));
     return this.#lastUsage;
   }
 
@@ -110,7 +115,7 @@ export class ProcessSandbox implements Sandbox {
   async #finish(): Promise<SandboxExit> {
     const exit = await this.#options.ended;
     this.#ended = true;
-    this.#keep(exit.figures);
+    this.#keep(readFigures(exit.figures));
     this.#freezer?.[Symbol.dispose]();
     for (const file of this.#figures.values()) file[Symbol.dispose]();
     await this.#options.drained;
@@ -134,8 +139,7 @@ export class ProcessSandbox implements Sandbox {
     this.#frozen = frozen;
   }
 
-  #keep(texts: Readonly<Record<string, string>>): void {
-    const { memoryBytes, memoryPeakBytes, cpuMs } = readFigures(texts);
+  #keep({ memoryBytes, memoryPeakBytes, cpuMs }: SandboxUsage): void {
     this.#lastUsage = {
       memoryBytes,
       memoryPeakBytes: Math.max(memoryPeakBytes, this.#lastUsage.memoryPeakBytes),

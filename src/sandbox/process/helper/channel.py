@@ -24,7 +24,10 @@ class Channel:
 
     def receive(self):
         """Requests that have arrived; None when the server is gone."""
-        chunk = self._socket.recv(READ_BYTES)
+        try:
+            chunk = self._socket.recv(READ_BYTES)
+        except ConnectionResetError:
+            chunk = b""
         if not chunk:
             return None
         *lines, self._rest = (self._rest + chunk).split(b"\n")
@@ -32,13 +35,20 @@ class Channel:
         return [message for message in messages if "cmd" not in message]
 
     def send(self, message):
-        self._socket.sendall(_line(message))
+        """Quietly does nothing when the server is gone: `receive` tells."""
+        try:
+            self._socket.sendall(_line(message))
+        except BrokenPipeError:
+            pass
 
     def send_handle(self, kind, message, descriptor):
         """`kind` is what Node makes of the descriptor: "net.Server" or "net.Socket"."""
         line = _line({"cmd": "NODE_HANDLE", "type": kind, "msg": message})
-        sent = socket.send_fds(self._socket, [line], [descriptor])
-        self._socket.sendall(line[sent:])
+        try:
+            sent = socket.send_fds(self._socket, [line], [descriptor])
+            self._socket.sendall(line[sent:])
+        except BrokenPipeError:
+            pass
 
 
 def _line(message):

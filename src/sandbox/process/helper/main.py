@@ -1,7 +1,8 @@
 """
 The namespace helper of Hearth's process sandboxes. The server starts it once; it does what Node
 cannot: it forks sandboxes, mounts, enters namespaces and hands over sockets from there. It holds no
-state that matters: when the server goes, the helper goes, and every sandbox with it.
+state that matters: when the server goes, the helper ends every sandbox and goes too. When the
+helper itself is killed, the kernel kills all of bwrap, which asked for that.
 
 Requests:  {"id", "op": "boot" | "connect" | "listen" | "kill" | "steps" | "remove", ...}
 Answers:   {"id", ...} or {"id", "error"}; a descriptor travels with boot, connect and listen
@@ -14,7 +15,6 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import boot
-import linux
 from channel import Channel
 from loop import Loop
 from sandbox import Sandbox, remove_directories
@@ -27,6 +27,7 @@ class Helper:
         self._channel = channel
         self._loop = Loop()
         self._sandboxes = {}
+        self._server_gone = False
         self._loop.watch(channel, self._receive)
 
     def run(self):
@@ -35,8 +36,12 @@ class Helper:
     def _receive(self):
         requests = self._channel.receive()
         if requests is None:
-            # Every sandbox dies with this process: bwrap asked the kernel for that.
-            os._exit(0)
+            self._loop.forget(self._channel)
+            self._server_gone = True
+            for sandbox in self._sandboxes.values():
+                sandbox.kill()
+            self._end_with_the_last()
+            return
         for request in requests:
             operation = getattr(self, "_op_" + request["op"])
             try:
@@ -44,7 +49,13 @@ class Helper:
             except Exception as error:
                 self._answer(request, {"error": "%s: %s" % (type(error).__name__, error)})
 
+    def _end_with_the_last(self):
+        if self._server_gone and not self._sandboxes:
+            os._exit(0)
+
     def _answer(self, request, message, kind=None, descriptor=None):
+        if self._server_gone:
+            return
         answer = dict(message, id=request["id"])
         if descriptor is None:
             self._channel.send(answer)
@@ -59,6 +70,9 @@ class Helper:
 
         def ended(status, figures):
             del self._sandboxes[name]
+            if self._server_gone:
+                self._end_with_the_last()
+                return
             event = {"event": "exit", "sandbox": name, "status": status, "figures": figures}
             self._channel.send(event)
 
@@ -103,9 +117,7 @@ class Helper:
 
 
 def main():
-    parent = os.getppid()
     os.setsid()  # a Ctrl-C at the server's terminal is the server's affair
-    linux.die_with_parent(parent)
     Helper(Channel(int(os.environ["NODE_CHANNEL_FD"]))).run()
 
 
