@@ -20,8 +20,24 @@ test("demo: the table says what ran, how it started and what was wrong", () => {
         name: "hello",
         runtime: "nodejs24.x",
         phases: [
-          { name: "first", calls: 1, right: 1, starts: { pool: 1 }, p50Ms: 3.14, p99Ms: 3.14 },
-          { name: "warm", calls: 9, right: 8, starts: { pool: 1, warm: 8 }, p50Ms: 1, p99Ms: 2 },
+          {
+            name: "first",
+            calls: 1,
+            right: 1,
+            errors: [],
+            starts: { pool: 1 },
+            p50Ms: 3.14,
+            p99Ms: 3.14,
+          },
+          {
+            name: "warm",
+            calls: 9,
+            right: 8,
+            errors: ["busy"],
+            starts: { pool: 1, warm: 8 },
+            p50Ms: 1,
+            p99Ms: 2,
+          },
         ],
       },
     ],
@@ -39,6 +55,7 @@ FUNCTION  RUNTIME     CALLS       RIGHT  START           P50 MS  P99 MS
 hello     nodejs24.x  first call  1/1    1 pool             3.1     3.1
                       one by one  8/9    8 warm, 1 pool     1.0     2.0
 
+hello was refused: busy
 A failing call answered E: m (as it should)
 A slow call answered E: m (but wanted w)
 Isolation in force: process

@@ -22,9 +22,15 @@ export function reportText(report: DemoReport, output: Output): string {
   );
   const header = ["FUNCTION", "RUNTIME", "CALLS", "RIGHT", "START", "P50 MS", "P99 MS"];
   const seconds = (report.durationMs / 1000).toFixed(1);
+  const errors = new Set(
+    report.functions.flatMap(({ name, phases }) =>
+      phases.flatMap((phase) => phase.errors.map((error) => `${name} was refused: ${error}`)),
+    ),
+  );
   return [
     "",
     output.table(header, rows),
+    ...errors,
     failureText("A failing call", report.failing),
     failureText("A slow call", report.timingOut),
     `Isolation in force: ${output.paint("bold", report.isolation)}`,

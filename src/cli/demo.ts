@@ -1,4 +1,5 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
+import { messageOf } from "../base/mod.ts";
 import type { Connection } from "./connection.ts";
 import { deployFunction, untilReady } from "./deployment.ts";
 import { detectFunction } from "./detect.ts";
@@ -11,6 +12,8 @@ export interface DemoPhase {
   readonly name: "first" | "warm" | "parallel";
   readonly calls: number;
   readonly right: number;
+  /** What calls were refused with, each message once. */
+  readonly errors: readonly string[];
   /** X-Hearth-Start -> how many. */
   readonly starts: Readonly<Record<string, number>>;
   readonly p50Ms: number;
@@ -127,14 +130,20 @@ async function measure(
 interface TimedCall {
   readonly ms: number;
   readonly right: boolean;
+  readonly error?: string;
 }
 
 async function timedCall(client: LambdaClient, example: Example, who: string): Promise<TimedCall> {
-  const startedAt = performance.now();
-  const { payload, functionError } = await call(client, example.name, { name: who });
-  const ms = performance.now() - startedAt;
   const greeting = `Hello ${who} from ${example.language}`;
-  return { ms, right: functionError === undefined && payload.greeting === greeting };
+  const startedAt = performance.now();
+  const elapsed = (): number => performance.now() - startedAt;
+  try {
+    const { payload, functionError } = await call(client, example.name, { name: who });
+    const ms = elapsed();
+    return { ms, right: functionError === undefined && payload.greeting === greeting };
+  } catch (error) {
+    return { ms: elapsed(), right: false, error: messageOf(error) };
+  }
 }
 
 interface CallResult {
@@ -158,11 +167,12 @@ function summary(
 ): DemoPhase {
   const sorted = calls.map(({ ms }) => ms).sort((a, b) => a - b);
   const counts: Record<string, number> = {};
-  for (const start of starts) counts[start] = (counts[start] ?? 0) + 1;
+  for (const start of starts) if (start !== "") counts[start] = (counts[start] ?? 0) + 1;
   return {
     name,
     calls: calls.length,
     right: calls.filter(({ right }) => right).length,
+    errors: [...new Set(calls.flatMap(({ error }) => error ?? []))],
     starts: counts,
     p50Ms: percentile(sorted, 0.5),
     p99Ms: percentile(sorted, 0.99),

@@ -10,7 +10,10 @@ export interface StartHeaders {
   readonly instanceId: string;
 }
 
-/** The AWS SDK's own client, pointed at the server; the SDK is read here and not before. */
+/**
+ * The AWS SDK's own client, pointed at the server; the SDK is read here and not before. One attempt
+ * a call: nothing that goes wrong is hidden by trying again.
+ */
 export async function lambdaClient(connection: Connection): Promise<LambdaClient> {
   const { LambdaClient } = await import("@aws-sdk/client-lambda");
   const { endpoint, region, accessKeyId, secretAccessKey, sessionToken } = connection;
@@ -22,7 +25,7 @@ export async function lambdaClient(connection: Connection): Promise<LambdaClient
       secretAccessKey,
       ...(sessionToken === undefined ? {} : { sessionToken }),
     },
-    maxAttempts: 2,
+    maxAttempts: 1,
     requestHandler: { requestTimeout: 0, httpAgent: { keepAlive: true, maxSockets: 256 } },
   });
 }

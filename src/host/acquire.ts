@@ -245,6 +245,7 @@ export class Acquirer {
         (error) => waiter.granted.reject(error),
       );
     } catch (error) {
+      this.#log.error("boot.failed", { instanceId: instance.id, reason: messageOf(error) });
       this.#abandonBoot(instance, version.configuration.memorySizeMiB);
       this.#nextWaiter(waitersKey)?.granted.reject(bootFailure(error));
     }

@@ -37,7 +37,7 @@ export interface LocalMachineOptions {
   readonly region: string;
   readonly network: boolean;
   /** Serves Hearth's own API on a socket inside the sandbox of one owner's environment. */
-  serveSandbox(server: Server, origin: { owner: Owner; environmentId: string }): void;
+  serveSandbox(server: Server, origin: { owner: Owner; environmentId: string }): Disposable;
   /** The files of a runtime, installed on first use if need be. */
   image(runtime: RuntimeName): Promise<RuntimeImage>;
   readonly clock: Clock;
@@ -83,7 +83,7 @@ export class LocalMachine implements Machine {
     try {
       const signal = AbortSignal.timeout(BOOT_MS_MAX);
       const [endpoint, { channel, runtimeApi }] = await Promise.all([
-        sandbox.listen(ENDPOINT_PORT),
+        listenInside(sandbox, ENDPOINT_PORT),
         this.#openChannel(sandbox, key, onOutput, signal),
       ]);
       environment = new Environment(id, instance, key, sandbox, channel, clock);
@@ -114,7 +114,8 @@ export class LocalMachine implements Machine {
     const placed = placeTree(tree, sandbox.taskDirectory);
     if (placed !== undefined) await placed;
     const origin = { owner: version.owner, environmentId: environment.id };
-    this.#options.serveSandbox(surroundings.endpoint, origin);
+    const serving = this.#options.serveSandbox(surroundings.endpoint, origin);
+    void sandbox.exited.then(() => serving[Symbol.dispose]());
     const request = initialiseRequest(version, {
       ...surroundings,
       environmentId: environment.id,
@@ -143,7 +144,7 @@ export class LocalMachine implements Machine {
     }
     const [launcher, server] = await Promise.all([
       sandbox.connect(signal),
-      sandbox.listen(RUNTIME_API_PORT),
+      listenInside(sandbox, RUNTIME_API_PORT),
     ]);
     const { exited } = sandbox;
     const { clock } = this.#options;
@@ -163,6 +164,13 @@ interface Surroundings {
 
 function withStartVariables(image: RuntimeImage, key: BootKey): RuntimeImage {
   return { ...image, environment: { ...image.environment, ...key.startVariables } };
+}
+
+/** A server in the sandbox's network that ends with the sandbox. */
+async function listenInside(sandbox: Sandbox, port: number): Promise<Server> {
+  const server = await sandbox.listen(port);
+  void sandbox.exited.then(() => server.close());
+  return server;
 }
 
 function portOf(server: Server): number {

@@ -56,7 +56,7 @@ test("up: says one line on standard output and leaves what clients need", async 
 
 test("deploy, invoke, ls, logs, rm: a function's whole life", async () => {
   const path = await write("greet.mjs", GREET);
-  const deployed = await hearth(["deploy", path, "--memory", "256", "--env", "A=1"], 0);
+  const deployed = await hearth(["deploy", path, "--memory", "256", "--env", "MODE=first"], 0);
   assert.match(deployed.stdout, /^arn:aws:lambda:us-east-1:\d{12}:function:greet\n$/);
   assert.match(deployed.stderr, /Created greet: nodejs24\.x, greet\.handler/);
   const called = await hearth(["invoke", "greet", "--payload", '{"name":"Ada"}', "--tail"], 0);

@@ -5,7 +5,7 @@ import { LambdaClient } from "@aws-sdk/client-lambda";
 import yazl from "yazl";
 import { signRequest } from "../../src/api/mod.ts";
 import { parseServerConfig, type ServerFlags, startServer } from "../../src/app/mod.ts";
-import { silentLog } from "../../src/base/mod.ts";
+import { createLog, type LogLevel } from "../../src/base/mod.ts";
 
 export interface TestCredentials {
   readonly accessKeyId: string;
@@ -53,7 +53,9 @@ export async function startHearth(options: TestHearthOptions = {}): Promise<Test
     options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "hearth-test-data-")));
   const flags = { port: "0", data: dataDirectory, warm: "nodejs24.x=1", ...options.flags };
   const config = parseServerConfig({ flags, environment: process.env });
-  const server = await startServer(config, silentLog);
+  const least = (process.env.HEARTH_TEST_LOG ?? "error") as LogLevel;
+  const log = createLog((line) => process.stderr.write(line), Date.now, least);
+  const server = await startServer(config, log);
   const text = await readFile(join(dataDirectory, "credentials.json"), "utf8");
   const { owner, accessKeyId, secretAccessKey } = JSON.parse(text) as TestOwner;
   const credentials: TestCredentials = { accessKeyId, secretAccessKey };

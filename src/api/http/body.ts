@@ -80,11 +80,8 @@ export class RequestBody implements Disposable {
         }
       };
       request.on("data", onData);
-      request.once("end", () => resolve(joined(chunks, this.#takenBytes)));
-      request.once("error", (cause) => reject(clientLeft(cause)));
-      request.once("close", () => {
-        if (!request.complete) reject(clientLeft());
-      });
+      request.on("end", () => resolve(joined(chunks, this.#takenBytes)));
+      request.on("error", (cause) => reject(clientLeft(cause)));
     });
   }
 
@@ -107,7 +104,7 @@ function tooLarge(limitBytes: number, actualBytes: number): PlatformError {
   );
 }
 
-function clientLeft(cause?: unknown): PlatformError {
+function clientLeft(cause: unknown): PlatformError {
   return new PlatformError(
     { kind: "unavailable", what: "client" },
     "Client closed the connection before its request was complete",

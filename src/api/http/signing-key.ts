@@ -41,12 +41,24 @@ export function signatureOf(
  */
 export class SigningKeys {
   readonly #keys = new LruMap<string, KeyObject>(SIGNING_KEYS_MAX);
+  /** Most requests are signed with the same key as the one before. */
+  #lastCredential = "";
+  #lastKey: KeyObject | undefined;
 
   get(credential: string): KeyObject | undefined {
-    return this.#keys.get(credential);
+    if (credential === this.#lastCredential) return this.#lastKey;
+    const key = this.#keys.get(credential);
+    if (key !== undefined) this.#remember(credential, key);
+    return key;
   }
 
   keep(credential: string, key: KeyObject): void {
     this.#keys.set(credential, key);
+    this.#remember(credential, key);
+  }
+
+  #remember(credential: string, key: KeyObject): void {
+    this.#lastCredential = credential;
+    this.#lastKey = key;
   }
 }

@@ -332,10 +332,16 @@ function requireSigned(message: SignedMessage, signedHeaders: string): void {
   }
 }
 
+/** The two sides of a comparison; calls never overlap. */
+const EXPECTED: Buffer = Buffer.alloc(64);
+const GIVEN: Buffer = Buffer.alloc(64);
+
+/** Compares two SHA-256 values in hexadecimal. */
 function equalInConstantTime(expected: string, given: string): boolean {
-  if (given.length !== expected.length) return false;
-  const bytes = Buffer.from(given, "latin1");
-  return timingSafeEqual(Buffer.from(expected, "latin1"), bytes);
+  if (given.length !== EXPECTED.length) return false;
+  EXPECTED.write(expected, "latin1");
+  GIVEN.write(given, "latin1");
+  return timingSafeEqual(EXPECTED, GIVEN);
 }
 
 /**

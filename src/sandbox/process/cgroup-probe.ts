@@ -107,11 +107,13 @@ function usableControllers(directory: string, name: string): Set<string> | undef
   } catch {
     return undefined;
   }
+  const control = `${directory}/cgroup.subtree_control`;
   const offered = words(`${directory}/cgroup.controllers`);
+  const already = words(control);
   for (const controller of V2_CONTROLLERS) {
-    if (offered.has(controller)) tryWrite(`${directory}/cgroup.subtree_control`, `+${controller}`);
+    if (offered.has(controller) && !already.has(controller)) tryWrite(control, `+${controller}`);
   }
-  const given = words(`${directory}/cgroup.subtree_control`);
+  const given = words(control);
   return new Set(V2_CONTROLLERS.filter((controller) => given.has(controller)));
 }
 

@@ -15,7 +15,7 @@ export interface CgroupHost {
   readonly freezer: boolean;
   /** Directories of a group; they exist after `create`. */
   directories(group: string): string[];
-  /** Makes a group whose parent exists; `delegate` when it will hold groups instead of processes. */
+  /** Makes a group whose parent exists; `delegate` when it will hold groups, not processes. */
   create(group: string, options: { delegate: boolean }): Step[];
   /** Puts the starting process into a group. */
   enter(group: string): Step[];
@@ -92,7 +92,7 @@ export class CgroupV1 implements CgroupHost {
     return this.directories(group).map((directory) => ({ file: `${directory}/tasks`, value: "0" }));
   }
 
-  /** Both limits move together, so that swap adds nothing; each order is right for one direction. */
+  /** Both limits move together, so that swap adds nothing; which is first depends on the way. */
   memoryLimit(group: string, memoryMiB: number): Setting[] {
     if (!this.#base.memory) return [];
     const directory = `${this.#base.memory}/${group}`;

@@ -83,7 +83,9 @@ export async function openInspected(
   if (network) stack.defer(() => network.close());
   const identities = lease ? distinctIdentities(options, lease) : mappedIdentities();
   const trial = new ProcessHost(facts, { clock, log, helper, network });
-  const found = await findFeatures(trial, identities.take());
+  const identity = identities.take();
+  const found = await findFeatures(trial, identity);
+  identities.give(identity);
   const problems: Problems = {
     disk: found.diskProblem,
     network: opened instanceof Network ? found.networkProblem : opened,

@@ -53,7 +53,7 @@ export class ProcessHost implements AsyncDisposable {
     return this.facts.directory;
   }
 
-  /** The helper, started anew after it was lost: the sandboxes it had are gone, new ones may come. */
+  /** The helper, started anew after it was lost; the sandboxes it had are gone. */
   helper(): HelperClient {
     if (!this.#helper.alive) this.#helper = new HelperClient(this.facts.python, this.#log);
     return this.#helper;

@@ -1,5 +1,5 @@
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
-import { deferred } from "../../base/mod.ts";
+import { deferred, PlatformError } from "../../base/mod.ts";
 import type { Instance, Sandbox, SandboxSpec } from "../driver.ts";
 import { checkSandboxId } from "../ids.ts";
 import { deliverOutput } from "../output.ts";
@@ -33,6 +33,7 @@ export class ProcessInstance implements Instance {
   /** CPU weights of the sandboxes: the instance weighs as much as all of them together. */
   readonly #weights = new Map<string, number>();
   readonly #sandboxes = new Map<string, Sandbox>();
+  readonly #booting = new Set<Promise<Sandbox>>();
   #disposed: Promise<void> | undefined;
 
   private constructor(host: ProcessHost, id: string, identity: Identity, onDisposed: () => void) {
@@ -74,22 +75,38 @@ export class ProcessInstance implements Instance {
     variant: BootVariant,
     onReleased: () => void = () => {},
   ): Promise<Sandbox> {
-    checkSandboxId(spec.id);
+    const booting = this.#start(spec, variant, onReleased);
+    this.#booting.add(booting);
+    try {
+      return await booting;
+    } finally {
+      this.#booting.delete(booting);
+    }
+  }
+
+  async #start(spec: SandboxSpec, variant: BootVariant, onReleased: () => void): Promise<Sandbox> {
     const directory = `${this.#directory}/${spec.id}`;
     const helper = this.#host.helper();
     const ended = deferred<HelperExit>();
+    let claimed = false;
+    let forked = false;
     const release = async (): Promise<void> => {
-      this.#sandboxes.delete(spec.id);
-      this.#weigh(spec.id, 0);
-      await rm(directory, { recursive: true, force: true });
+      if (claimed) {
+        this.#sandboxes.delete(spec.id);
+        this.#weigh(spec.id, 0);
+        await rm(directory, { recursive: true, force: true });
+      }
       onReleased();
     };
-    let booting = false;
     try {
+      checkSandboxId(spec.id);
+      if (this.#disposed) throw unavailable(this.id);
+      await mkdir(directory, { mode: 0o755 }); // fails when the id is in use
+      claimed = true;
       await makeDirectories(directory);
       this.#weigh(spec.id, spec.limits.cpuWeight);
       const request = await this.#request(spec, variant, directory);
-      booting = true;
+      forked = true;
       const { pid, output } = await helper.boot(request, ended.resolve);
       const sandbox = new ProcessSandbox({
         ...{ id: spec.id, helper, cgroups: this.#host.cgroups, directory, pid, release },
@@ -101,7 +118,7 @@ export class ProcessInstance implements Instance {
       this.#sandboxes.set(spec.id, sandbox);
       return sandbox;
     } catch (error) {
-      if (booting) await ended.promise;
+      if (forked) await ended.promise;
       await release();
       throw error;
     }
@@ -117,6 +134,7 @@ export class ProcessInstance implements Instance {
   }
 
   async #dispose(): Promise<void> {
+    await Promise.allSettled(this.#booting);
     await Promise.all([...this.#sandboxes.values()].map((sandbox) => sandbox.kill()));
     await this.#host.removeGroup(this.#group);
     await rm(this.#directory, { recursive: true, force: true });
@@ -180,9 +198,13 @@ export class ProcessInstance implements Instance {
   }
 }
 
+function unavailable(id: string): PlatformError {
+  const detail = { kind: "unavailable", what: "instance" } as const;
+  return new PlatformError(detail, `Instance ${id} has been disposed`);
+}
+
 /** Readable by every user whatever the server's umask: the sandbox is not the server's user. */
 async function makeDirectories(directory: string): Promise<void> {
-  await mkdir(directory, { mode: 0o755 });
   await Promise.all(
     SUBDIRECTORIES.map(async (name) => {
       const path = `${directory}/${name}`;

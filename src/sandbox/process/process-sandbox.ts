@@ -50,7 +50,8 @@ export class ProcessSandbox implements Sandbox {
     this.id = options.id;
     this.taskDirectory = `${directory}/task`;
     this.optDirectory = `${directory}/opt`;
-    this.runDirectory = `/proc/${options.pid}/root/run/hearth`;
+    const rootInside = `/proc/${options.pid}/root`;
+    this.runDirectory = `${rootInside}/run/hearth`;
     const freezing = cgroups.freezing(group, true);
     this.#freezer = freezing && new ControlFile(freezing.file, "w");
     this.#figures = figureFiles(cgroups.figures(group));

@@ -10,7 +10,7 @@ import { silentLog, systemClock } from "../../base/mod.ts";
 import { leftoversOf } from "./leftovers.ts";
 import { openProcessDriver } from "./mod.ts";
 
-const VICTIM = fileURLToPath(new URL("../testing/victim.ts", import.meta.url));
+const VICTIM = fileURLToPath(new URL("../../../test/support/sandbox-victim.ts", import.meta.url));
 
 /** A server with three sandboxes; the first line it prints says that they run. */
 async function startVictim(directory: string, dataId: string): Promise<ChildProcess> {

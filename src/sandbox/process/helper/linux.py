@@ -19,6 +19,7 @@ IN_CREATE = 0x100
 IN_MOVED_TO = 0x80
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _IN_FLAGS = os.O_CLOEXEC | os.O_NONBLOCK
 _NS_GET_USERNS = 0xB701
 _LOOP_CTL_GET_FREE = 0x4C82
@@ -60,6 +61,11 @@ def die_with_parent(parent):
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
     if os.getppid() != parent:
         os._exit(1)
+
+
+def adopt_orphans():
+    """Makes processes whose parent ended children of this one, instead of the host's init."""
+    _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def watch_directory(path, events):

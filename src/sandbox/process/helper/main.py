@@ -15,6 +15,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import boot
+import linux
 from channel import Channel
 from loop import Loop
 from sandbox import Sandbox, remove_directories
@@ -118,6 +119,7 @@ class Helper:
 
 def main():
     os.setsid()  # a Ctrl-C at the server's terminal is the server's affair
+    linux.adopt_orphans()  # the first process of a sandbox may outlive bwrap by a moment
     Helper(Channel(int(os.environ["NODE_CHANNEL_FD"]))).run()
 
 

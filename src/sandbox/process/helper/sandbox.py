@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import stat
+import time
 
 import boot
 import linux
@@ -22,6 +23,7 @@ _COMPLAINT_BYTES = 4096
 _FIGURE_BYTES = 65536
 _EVENTS_BYTES = 4096
 _RETRY_SECONDS = 0.002
+_LOOPBACK_SECONDS_MAX = 5
 
 
 class Sandbox:
@@ -142,6 +144,7 @@ class Sandbox:
         """Once nothing runs any more: reads the last figures, then releases the cgroups."""
         if self._status is None or (self._first is not None and not self._first_gone):
             return
+        _reap(self._first_pid)
         figures = {name: _read(path) for name, path in self._request["figures"].items()}
         if self._run_directory is not None:
             os.close(self._run_directory)
@@ -258,8 +261,30 @@ def _listen_in_namespace(pid, port):
     linux.setns(namespace, linux.CLONE_NEWNET)
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("127.0.0.1", port))
+    _bind_to_loopback(server, port)
     return server
+
+
+def _bind_to_loopback(server, port):
+    """bwrap raises the loopback interface some moments after the namespace can be entered."""
+    deadline = time.monotonic() + _LOOPBACK_SECONDS_MAX
+    while True:
+        try:
+            server.bind(("127.0.0.1", port))
+            return
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+
+
+def _reap(pid):
+    """Lets the kernel forget a dead process that bwrap did not wait for."""
+    try:
+        if pid is not None:
+            os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
 
 
 def _kill(pidfd):

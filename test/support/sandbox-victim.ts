@@ -1,7 +1,7 @@
 /** A program for tests: a server with sandboxes, to be killed. Arguments: directory, data id. */
-import { silentLog, systemClock } from "../../base/mod.ts";
-import { openProcessDriver } from "../process/mod.ts";
-import { Guest } from "./guest.ts";
+import { silentLog, systemClock } from "../../src/base/mod.ts";
+import { openProcessDriver } from "../../src/sandbox/process/mod.ts";
+import { Guest } from "../../src/sandbox/testing/guest.ts";
 
 const [directory = "", dataId = ""] = process.argv.slice(2);
 const driver = await openProcessDriver({
