@@ -1,5 +1,6 @@
 import type { LoadClient } from "./client/client.ts";
 import type { JobResult } from "./client/job.ts";
+import type { CpuTime } from "./processes.ts";
 import type { Sizes } from "./sizes.ts";
 import { type Growth, growthOf, joined, type Summary, sum, summarize } from "./statistics.ts";
 import type { SubjectKind } from "./subject.ts";
@@ -50,13 +51,32 @@ export interface Verdict {
 export class Series {
   readonly subject: string;
   readonly #results: JobResult[] = [];
+  #serverCpuMs = 0;
+  #belowCpuMs = 0;
+  #cpuCalls = 0;
 
   constructor(subject: string) {
     this.subject = subject;
   }
 
-  add(result: JobResult): void {
+  add(result: JobResult): this {
     this.#results.push(result);
+    return this;
+  }
+
+  /** Counts processor time that `calls` calls took, warm-up calls included. */
+  addCpuTime(before: CpuTime, after: CpuTime, calls: number): void {
+    this.#serverCpuMs += after.serverMs - before.serverMs;
+    this.#belowCpuMs += after.belowMs - before.belowMs;
+    this.#cpuCalls += calls;
+  }
+
+  /** Microseconds of processor time for each call: of the server, and of processes below it. */
+  get cpuFigures(): Record<string, number> {
+    return {
+      "server CPU us": (this.#serverCpuMs * 1000) / this.#cpuCalls,
+      "below CPU us": (this.#belowCpuMs * 1000) / this.#cpuCalls,
+    };
   }
 
   get summary(): Summary {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readdirSync, readFileSync } from "node:fs";
+import { sum } from "./statistics.ts";
 
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 12_000;
@@ -100,6 +101,24 @@ export function memoryOf(pid: number): Memory {
   let belowBytes = 0;
   for (const each of below) belowBytes += proportionalBytes(each) ?? residentBytes(each);
   return { serverBytes: residentBytes(pid), belowBytes, processes: 1 + below.length };
+}
+
+/** Processor time of a server and of everything that it started. */
+export interface CpuTime {
+  readonly serverMs: number;
+  readonly belowMs: number;
+}
+
+/** What the living processes of the tree below `pid` have used so far. */
+export function cpuTimeOf(pid: number): CpuTime {
+  const belowMs = sum(descendantsOf(pid).map(processCpuMs));
+  return { serverMs: processCpuMs(pid), belowMs };
+}
+
+/** Source: Documentation/scheduler/sched-stats.rst, nanoseconds on a processor come first. */
+function processCpuMs(pid: number): number {
+  const threads = globSync(`/proc/${pid}/task/*/schedstat`);
+  return sum(threads.map((path) => Number.parseInt(textOf(path) ?? "0", 10))) / 1e6;
 }
 
 function descendantsOf(pid: number): number[] {

@@ -1,6 +1,7 @@
 import { Series } from "./bench.ts";
 import type { LoadClient } from "./client/client.ts";
 import type { Job } from "./client/job.ts";
+import { cpuTimeOf } from "./processes.ts";
 import type { Subject } from "./subject.ts";
 
 /**
@@ -17,8 +18,12 @@ export async function interleave(
   const series = subjects.map(({ name }) => new Series(name));
   for (let round = -1; round < rounds; round++) {
     for (const [index, subject] of subjects.entries()) {
-      const result = await client.run(jobOf(subject));
-      if (round >= 0) series[index]?.add(result);
+      const job = jobOf(subject);
+      const before = cpuTimeOf(subject.pid);
+      const result = await client.run(job);
+      const after = cpuTimeOf(subject.pid);
+      if (round < 0) continue;
+      series[index]?.add(result).addCpuTime(before, after, job.calls + job.warmUpCalls);
     }
   }
   return series;

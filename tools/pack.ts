@@ -5,7 +5,8 @@ import { root } from "./project.ts";
 
 /**
  * Makes what an installed package runs: Node strips no types below node_modules, so `npm pack`
- * finds src/ again as JavaScript in dist/, file by file and line by line. In a checkout nothing uses it.
+ * finds src/ again as JavaScript in dist/, file by file and line by line. In a
+ * checkout nothing uses it.
  *
  * Usage: node tools/pack.ts emit|clean
  */

@@ -1,9 +1,11 @@
-import { atMost, type Bench, findingsOf, Series, startNotes, type Verdict } from "../bench.ts";
+import { atMost, type Bench, findingsOf, Series, type Verdict } from "../bench.ts";
 import { makeCalls } from "../calls.ts";
 import { functionNames, jobFor, RunningSubjects, type SubjectKind } from "../subject.ts";
 import { type HearthState, hearth, ownersAreGone, poolIsFull } from "../subjects/hearth.ts";
 
-const POOL = "hearth, from the pool";
+const NEW_OWNER = "hearth, nothing else running";
+const SAME_OWNER = "hearth, owner has an instance";
+const FROM_POOL = labelOf(NEW_OWNER, "pool");
 const PAYLOAD_BYTES = 100;
 
 /** A runtime waits in the owner's instance, which a first function has brought about. */
@@ -16,12 +18,12 @@ function ownersRuntimeWaits(state: HearthState): boolean {
 function kinds(profileDirectory: string | undefined): SubjectKind[] {
   return [
     hearth({
-      name: POOL,
+      name: NEW_OWNER,
       words: ["--keep-alive", "0"],
       settledWhen: ownersAreGone,
       profileDirectory,
     }),
-    hearth({ name: "hearth, in the owner's instance", settledWhen: ownersRuntimeWaits }),
+    hearth({ name: SAME_OWNER, settledWhen: ownersRuntimeWaits }),
   ];
 }
 
@@ -36,14 +38,17 @@ export const firstCall: Bench = {
       names,
     );
     const calls = await makeCalls(1, PAYLOAD_BYTES);
-    const series = running.subjects.map(({ name }) => new Series(name));
+    const byLabel = new Map<string, Series>();
     for (const name of names) {
-      for (const [index, subject] of running.subjects.entries()) {
+      for (const subject of running.subjects) {
         await subject.settled();
         const amount = { connections: 1, calls: 1, warmUpCalls: 0 };
-        series[index]?.add(await client.run(jobFor(subject, name, calls, amount)));
+        const result = await client.run(jobFor(subject, name, calls, amount));
+        const label = labelOf(subject.name, Object.keys(result.starts)[0]);
+        byLabel.set(label, (byLabel.get(label) ?? new Series(label)).add(result));
       }
     }
+    const series = [...byLabel.values()];
     const rows = series.map(({ subject, summary }) => ({
       subject,
       figures: { functions: summary.count, "p50 ms": summary.p50Ms, "p99 ms": summary.p99Ms },
@@ -52,15 +57,20 @@ export const firstCall: Bench = {
       rows,
       verdicts: verdictsOf(series),
       growths: series.map((each) => each.growthInCalls()),
-      notes: [...startNotes(series), ...running.refusals],
+      notes: running.refusals,
     });
   },
 };
 
+/** Calls that started in different ways do not belong into one median. */
+function labelOf(subject: string, start: string | undefined): string {
+  return start === undefined ? subject : `${subject}: ${start}`;
+}
+
 function verdictsOf(series: readonly Series[]): Verdict[] {
   const p50Of = (name: string): number | undefined =>
     series.find(({ subject }) => subject === name)?.summary.p50Ms;
-  const own = p50Of(POOL);
+  const own = p50Of(FROM_POOL);
   if (own === undefined) return [];
   const workerd = p50Of("workerd");
   return [

@@ -19,7 +19,7 @@ export const registered: Bench = {
     const counts = [sizes.registeredFew, sizes.registeredMany];
     const started = await Promise.all(
       counts.map((count) =>
-        RunningSubjects.start([hearth({ name: `${count} functions` })], functionNames(count)),
+        RunningSubjects.start([hearth({ name: `hearth with ${count}` })], functionNames(count)),
       ),
     );
     await using stack = new AsyncDisposableStack();

@@ -27,10 +27,18 @@ export const throughput: Bench = {
       jobFor(subject, name, calls, amount),
     );
     return findingsOf(series, {
-      rows: series.map(({ subject, callsPerSecond, summary: { count, p50Ms, p99Ms } }) => ({
-        subject,
-        figures: { calls: count, "calls/s": callsPerSecond, "p50 ms": p50Ms, "p99 ms": p99Ms },
-      })),
+      rows: series.map(
+        ({ subject, callsPerSecond, cpuFigures, summary: { count, p50Ms, p99Ms } }) => ({
+          subject,
+          figures: {
+            calls: count,
+            "calls/s": callsPerSecond,
+            "p50 ms": p50Ms,
+            "p99 ms": p99Ms,
+            ...cpuFigures,
+          },
+        }),
+      ),
       verdicts: series
         .filter(({ subject }) => subject === HEARTH)
         .flatMap(({ callsPerSecond, summary }) => [

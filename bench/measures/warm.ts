@@ -48,9 +48,15 @@ async function measure(
   const floorMs = series.find(({ subject }) => subject === floor.name)?.summary.p50Ms;
   const timesFloor = (p50Ms: number): number => p50Ms / (floorMs ?? Number.NaN);
   return findingsOf(series, {
-    rows: series.map(({ subject, summary: { count, p50Ms, p99Ms } }) => ({
+    rows: series.map(({ subject, cpuFigures, summary: { count, p50Ms, p99Ms } }) => ({
       subject,
-      figures: { calls: count, "p50 ms": p50Ms, "p99 ms": p99Ms, "x floor": timesFloor(p50Ms) },
+      figures: {
+        calls: count,
+        "p50 ms": p50Ms,
+        "p99 ms": p99Ms,
+        "x floor": timesFloor(p50Ms),
+        ...cpuFigures,
+      },
     })),
     verdicts: series
       .filter(({ subject }) => subject === HEARTH)

@@ -30,6 +30,7 @@ const FRAME = Object.freeze({
   RESPONSE: 20,
   ERROR: 21,
   LOG: 22,
+  LAST_ERROR: 23,
 });
 
 /** Waits for the host on a unix socket, once; nobody else can connect afterwards. */

@@ -191,7 +191,7 @@ class Invoker {
   /** Ends the running call with an error that the process does not survive. */
   abort(error) {
     this.#current = undefined;
-    this.#channel.send(FRAME.ERROR, toResponseText(error));
+    this.#channel.send(FRAME.LAST_ERROR, toResponseText(error));
   }
 
   #finish(type, text) {

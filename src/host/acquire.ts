@@ -270,7 +270,8 @@ export class Acquirer {
     if (environment.instance.isEnded) this.discard(environment);
     void environment.sandbox.exited.then(() => {
       // One that is in a call is given back by it.
-      if (environment.state === "idle" || environment.state === "waiting") this.discard(environment);
+      if (environment.state === "idle" || environment.state === "waiting")
+        this.discard(environment);
     });
   }
 

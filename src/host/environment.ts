@@ -127,7 +127,7 @@ export class Environment {
     const memoryUsedMiB = this.#readMemory(attempt.isCold);
     this.#writeReport(call, attempt, outcome, durationMs, memoryUsedMiB);
     this.#log = new CallLog();
-    if (this.state === "busy") this.state = "idle";
+    if (this.state === "busy") this.state = this.#channel.isOpen ? "idle" : "ended";
     this.lastUsedAt = this.#clock.monotonic();
     const report: RunReport = {
       start: call.start,

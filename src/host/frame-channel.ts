@@ -35,6 +35,7 @@ export const FRAME = {
   response: 20,
   error: 21,
   log: 22,
+  lastError: 23,
 } as const;
 
 /** A frame longer than the longest response ends the channel: it is never buffered. Ours. */
@@ -104,6 +105,10 @@ export class FrameChannel implements RuntimeChannel {
     return this.#ready.promise;
   }
 
+  get isOpen(): boolean {
+    return this.#failure === undefined;
+  }
+
   initialise(request: InitialiseRequest): Promise<InitialiseResult> {
     if (this.#failure) return Promise.reject(this.#failure);
     assert(!this.#initialised && !this.#initialising, "A runtime is initialised once");
@@ -145,7 +150,11 @@ export class FrameChannel implements RuntimeChannel {
       this.#answer(responseOutcome(payload));
     } else if (type === FRAME.log && this.#isReady) this.#onLog(payload);
     else if (type === FRAME.error && this.#mayAnswer()) this.#answer(reportedFailure(payload));
-    else if (type === FRAME.initialised && this.#initialising) this.#endInitialising({ ok: true });
+    else if (type === FRAME.lastError && this.#mayAnswer()) {
+      this.#answer(reportedFailure(payload));
+      this.#fail("Runtime ends after an error it does not survive");
+    } else if (type === FRAME.initialised && this.#initialising)
+      this.#endInitialising({ ok: true });
     else if (type === FRAME.initialiseError && this.#initialising) {
       this.#endInitialising({ ok: false, outcome: reportedFailure(payload) });
     } else if (type === FRAME.ready && !this.#isReady) {

@@ -265,6 +265,7 @@ onEach(
     const rejection = await rejected.call("rejection");
     assert.equal(errorOf(rejection).errorType, "Runtime.UnhandledPromiseRejection");
     assert.equal(errorOf(rejection).errorMessage, "Error: lost");
+    assert.equal(rejected.channel.isOpen, false, "no call is given to a process that ends");
     assert.equal((await rejected.guest.exited).code, 128);
     const thrown = await runFunction(t, image, commonJs(code));
     assert.equal(errorOf(await thrown.call("exception")).errorType, "RangeError");

@@ -118,6 +118,10 @@ export class RuntimeApi implements RuntimeChannel {
     });
   }
 
+  get isOpen(): boolean {
+    return this.#failure === undefined;
+  }
+
   close(): void {
     this.#fail("Runtime API was closed");
   }

@@ -90,6 +90,7 @@ export class ScriptedSandbox implements Sandbox {
 export class ScriptedChannel implements RuntimeChannel {
   readonly calls: Array<{ call: RuntimeCall; answer(outcome: Outcome): void }> = [];
   #rejectAll: Array<(error: Error) => void> = [];
+  isOpen = true;
   autoAnswer: Outcome | undefined = { status: "succeeded", payload: Buffer.from("null") };
 
   initialise(_request: InitialiseRequest): Promise<{ ok: true }> {

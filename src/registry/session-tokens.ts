@@ -83,9 +83,12 @@ export class SessionTokens {
 
   #unseal(accessKeyId: string, token: string): OpenToken {
     if (token.length > TOKEN_CHARACTERS_MAX) throw invalidToken();
+    const sealed = Buffer.from(token, "base64");
+    // Decoding skips what is not base64: only the one spelling that was issued counts.
+    if (sealed.toString("base64") !== token) throw invalidToken();
     let session: Session;
     try {
-      session = JSON.parse(unseal(this.#tokenKey, Buffer.from(token, "base64"), accessKeyId));
+      session = JSON.parse(unseal(this.#tokenKey, sealed, accessKeyId));
     } catch (cause) {
       throw invalidToken({ cause });
     }

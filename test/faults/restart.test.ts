@@ -60,7 +60,9 @@ async function leftBehind(data: string): Promise<string[]> {
   if (mounts.includes(data)) found.push("a mount");
   const loops = execFileSync("losetup", ["-a"], { encoding: "utf8" });
   if (loops.includes(data)) found.push("a loop device");
-  for (const id of await readdir(join(data, "instances")).catch(() => [])) found.push(id);
+  const instances = await readdir(join(data, "instances")).catch(() => []);
+  // What begins with a dot is the driver's own, for the next start.
+  found.push(...instances.filter((name) => !name.startsWith(".")));
   return found;
 }
 

@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Ended, HearthServer, runHearth } from "../support/hearth-process.ts";
 
 const SLEEPER = `import { setTimeout } from "node:timers/promises";
 export const handler = async (event) => {
-  console.log("sleeping");
   await setTimeout(event.ms);
   return "rested";
 };
@@ -39,21 +39,26 @@ class DataDirectory implements AsyncDisposable {
 }
 
 /** A call of a function that sleeps; resolves once it runs, with what becomes of it. */
-async function callUnderWay(data: DataDirectory, ms: number): Promise<{ ended: Promise<Ended> }> {
+async function callUnderWay(
+  data: DataDirectory,
+  server: HearthServer,
+  ms: number,
+): Promise<{ ended: Promise<Ended> }> {
   const path = join(data.path, "sleeper.mjs");
   await writeFile(path, SLEEPER);
   const deployed = await data.run("deploy", path, "--timeout", "60");
   assert.equal(deployed.code, 0, deployed.stderr);
   const ended = data.run("invoke", "sleeper", "-p", `{"ms":${ms}}`);
-  let log = "";
-  while (!log.includes("sleeping")) log = (await data.run("logs", "sleeper")).stdout;
+  const metrics = `${await server.url}/metrics`;
+  const isBusy = /^hearth_environments\{state="busy"\} 1$/m;
+  while (!isBusy.test(await (await fetch(metrics)).text())) await sleep(5);
   return { ended };
 }
 
 test("up: SIGTERM lets the call under way end, then the server is gone", async () => {
   await using data = await DataDirectory.create();
   await using server = await data.start();
-  const call = await callUnderWay(data, 2_000);
+  const call = await callUnderWay(data, server, 2_000);
   server.signal("SIGTERM");
   const { stdout, stderr } = await call.ended;
   assert.equal(stdout, '"rested"\n', stderr);
@@ -66,7 +71,7 @@ test("up: SIGTERM lets the call under way end, then the server is gone", async (
 test("up: a second signal stops at once, and the next start finds everything again", async () => {
   await using data = await DataDirectory.create();
   await using server = await data.start();
-  const call = await callUnderWay(data, 50_000);
+  const call = await callUnderWay(data, server, 50_000);
   server.signal("SIGINT");
   await server.says(/letting calls end/);
   server.signal("SIGINT");

@@ -75,10 +75,9 @@ function unsigned(
 }
 
 function find(request: AuthenticatedRequest): { operation: Operation; names: readonly string[] } {
-  const method = request.method === "HEAD" ? "GET" : request.method;
   const segments = request.path.split("/").slice(2);
   for (const candidate of ROUTES) {
-    if (candidate.method !== method) continue;
+    if (candidate.method !== request.method) continue;
     const names = matched(candidate.segments, segments);
     if (names !== undefined) return { operation: candidate.operation, names };
   }

@@ -1,109 +1,126 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { type Deferred, deferred } from "../../base/mod.ts";
 import type { SandboxOrigin } from "./exchange.ts";
 import { rawFailure } from "./failure.ts";
+import type { HttpLimits } from "./http-limits.ts";
 
 /** How long a refused client has to read why. */
 const REFUSED_MS = 1000;
 
-export interface ConnectionLimits {
-  /** Connections of all listeners together. */
-  readonly connectionsMax: number;
-  /** Connections out of one sandbox. */
-  readonly connectionsPerSandboxMax: number;
+export interface ConnectionsOptions {
+  readonly limits: HttpLimits;
+  onConnection(socket: Socket): void;
+  onRefused(): void;
 }
 
-interface Listener {
+/** An open connection and what is going on in it. */
+export interface Connection {
+  readonly socket: Socket;
   readonly origin: SandboxOrigin | undefined;
+  /** Requests whose response has not been sent whole. */
+  requests: number;
+}
+
+/** Connections that share a limit. */
+interface Group {
   readonly limit: number;
-  readonly sockets: Set<Socket>;
+  count: number;
 }
 
 /**
  * Every connection of the edge, whichever listener it came by: the public one or those inside
- * sandboxes. Counts them, tells their origin, refuses those beyond a limit in plain HTTP.
+ * sandboxes, which are limited apart so that they cannot keep anybody else out. Those beyond a
+ * limit are refused in plain HTTP.
  */
 export class Connections {
-  readonly #limits: ConnectionLimits;
-  readonly #onConnection: (socket: Socket) => void;
-  readonly #origins = new WeakMap<Socket, SandboxOrigin>();
-  readonly #sockets = new Set<Socket>();
-  #onEmpty: (() => void) | undefined;
-  refused = 0;
+  readonly #options: ConnectionsOptions;
+  readonly #open = new Map<Socket, Connection>();
+  readonly #public: Group;
+  readonly #sandboxes: Group;
+  #isClosing = false;
+  #empty: Deferred<void> | undefined;
 
-  constructor(limits: ConnectionLimits, onConnection: (socket: Socket) => void) {
-    this.#limits = limits;
-    this.#onConnection = onConnection;
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+    this.#public = { limit: options.limits.connectionsMax, count: 0 };
+    this.#sandboxes = { limit: options.limits.connectionsOfSandboxesMax, count: 0 };
   }
 
   get count(): number {
-    return this.#sockets.size;
+    return this.#open.size;
   }
 
-  originOf(socket: Socket): SandboxOrigin | undefined {
-    return this.#origins.get(socket);
+  /** Notes the beginning of a request; undefined when its connection is gone already. */
+  begin(socket: Socket): Connection | undefined {
+    const connection = this.#open.get(socket);
+    if (connection !== undefined) connection.requests++;
+    return connection;
+  }
+
+  /** Notes the end of a request's response. */
+  end(connection: Connection | undefined): void {
+    if (connection === undefined) return;
+    connection.requests--;
+    if (this.#isClosing && connection.requests === 0) connection.socket.destroySoon();
   }
 
   /** A server of our own that feeds this edge. */
   createServer(): Server {
     const server = createServer({ allowHalfOpen: true, noDelay: true });
-    this.attach(server, undefined);
+    server.on("connection", (socket) => this.#accept(socket, undefined, [this.#public]));
     return server;
   }
 
-  /** Takes a server's connections; disposing gives the server back and ends those it brought. */
-  attach(server: Server, origin: SandboxOrigin | undefined): Disposable {
-    const { connectionsMax, connectionsPerSandboxMax } = this.#limits;
-    const limit = origin === undefined ? connectionsMax : connectionsPerSandboxMax;
-    const listener: Listener = { origin, limit, sockets: new Set() };
-    const accept = (socket: Socket): void => this.#accept(socket, listener);
+  /** Takes a sandbox's connections; disposing gives the server back and ends those it brought. */
+  attach(server: Server, origin: SandboxOrigin): Disposable {
+    const own: Group = { limit: this.#options.limits.connectionsPerSandboxMax, count: 0 };
+    const groups = [this.#sandboxes, own];
+    const accept = (socket: Socket): void => this.#accept(socket, origin, groups);
     server.on("connection", accept);
     return {
       [Symbol.dispose]: () => {
         server.off("connection", accept);
-        for (const socket of listener.sockets) socket.destroy();
+        for (const connection of this.#open.values()) {
+          if (connection.origin === origin) connection.socket.destroy();
+        }
       },
     };
   }
 
-  #accept(socket: Socket, listener: Listener): void {
-    socket.on("error", ignored);
-    if (
-      this.#sockets.size >= this.#limits.connectionsMax ||
-      listener.sockets.size >= listener.limit
-    ) {
-      this.refused++;
+  #accept(socket: Socket, origin: SandboxOrigin | undefined, groups: readonly Group[]): void {
+    // Errors of a socket end in its "close", where they are handled.
+    socket.on("error", () => {});
+    if (groups.some((group) => group.count >= group.limit)) {
+      this.#options.onRefused();
       refuse(socket);
       return;
     }
-    if (listener.origin !== undefined) {
-      socket.setNoDelay(true);
-      this.#origins.set(socket, listener.origin);
-    }
-    this.#sockets.add(socket);
-    listener.sockets.add(socket);
+    if (origin !== undefined) socket.setNoDelay(true);
+    for (const group of groups) group.count++;
+    this.#open.set(socket, { socket, origin, requests: 0 });
     socket.once("close", () => {
-      this.#sockets.delete(socket);
-      listener.sockets.delete(socket);
-      if (this.#sockets.size === 0) this.#onEmpty?.();
+      for (const group of groups) group.count--;
+      this.#open.delete(socket);
+      if (this.#open.size === 0) this.#empty?.resolve();
     });
-    this.#onConnection(socket);
+    this.#options.onConnection(socket);
   }
 
-  /** Resolves when no connection is left; only the last caller is told. */
-  empty(): Promise<void> {
-    if (this.#sockets.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onEmpty = resolve;
-    });
+  /** Ends every connection: idle ones at once, others with their last response. */
+  async drain(): Promise<void> {
+    this.#isClosing = true;
+    for (const { socket, requests } of this.#open.values()) {
+      if (requests === 0) socket.destroySoon();
+    }
+    if (this.#open.size === 0) return;
+    this.#empty ??= deferred();
+    await this.#empty.promise;
   }
 
   destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#open.keys()) socket.destroy();
   }
 }
-
-/** Errors of a socket end in its "close", where they are handled. */
-function ignored(): void {}
 
 const REFUSAL: string = rawFailure(
   503,

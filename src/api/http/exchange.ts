@@ -22,6 +22,8 @@ export interface Exchange {
   readonly sandbox: SandboxOrigin | undefined;
   /** The client waits for "100 Continue" before it sends the body. */
   readonly expectsContinue: boolean;
+  /** Set when the response is a stream: how to tell its source to end. */
+  streaming: VerifiedRequest | undefined;
 }
 
 const SLASH = 0x2f;
@@ -103,20 +105,24 @@ export class VerifiedRequest implements AuthenticatedRequest {
   }
 
   get signal(): AbortSignal {
-    if (this.#abort !== undefined) return this.#abort.signal;
-    const controller = new AbortController();
-    this.#abort = controller;
+    return this.#controller().signal;
+  }
+
+  /** Ends whatever listens to `signal`, now or later. */
+  abort(reason: string): void {
+    const cause = new PlatformError({ kind: "unavailable", what: "client" }, reason);
+    this.#controller().abort(cause);
+  }
+
+  #controller(): AbortController {
+    if (this.#abort !== undefined) return this.#abort;
+    this.#abort = new AbortController();
     const outgoing = this.#outgoing;
     const { socket } = outgoing.req;
     const onClose = (): void => this.abort("Client closed the connection");
     if (socket.destroyed) onClose();
     socket.once("close", onClose);
     outgoing.once("finish", () => socket.off("close", onClose));
-    return controller.signal;
-  }
-
-  /** Ends whatever listens to `signal`; nothing when nobody does. */
-  abort(reason: string): void {
-    this.#abort?.abort(new PlatformError({ kind: "unavailable", what: "client" }, reason));
+    return this.#abort;
   }
 }

@@ -2,7 +2,10 @@ import { limits } from "../../model/mod.ts";
 
 /** Bounds of the edge; ours, each against one way of wearing the server out. */
 export interface HttpLimits {
+  /** Connections of the public listeners. */
   readonly connectionsMax: number;
+  /** Connections out of all sandboxes. */
+  readonly connectionsOfSandboxesMax: number;
   readonly connectionsPerSandboxMax: number;
   readonly requestsInFlightMax: number;
   /** One body. */
@@ -23,6 +26,7 @@ export interface HttpLimits {
 
 export const HTTP_LIMITS: HttpLimits = {
   connectionsMax: 10_000,
+  connectionsOfSandboxesMax: 10_000,
   connectionsPerSandboxMax: 128,
   requestsInFlightMax: 10_000,
   bodyBytesMax: limits.REQUEST_BODY_BYTES_MAX,

@@ -36,7 +36,10 @@ export interface AuthenticatedRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** An iterable is sent in chunks as the client takes them; ending early closes it. */
+  /**
+   * An iterable is sent in chunks as the client takes them; ending early closes it. Answers to HEAD
+   * are never iterables.
+   */
   readonly body: Buffer | string | AsyncIterable<Buffer>;
 }
 

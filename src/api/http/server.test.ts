@@ -563,6 +563,24 @@ test("edge: closing finishes what is in flight, refuses the new, ends the rest i
   await closed;
 });
 
+test("edge: closing waits for a response that its client reads slowly", async () => {
+  const entered = deferred<void>();
+  const bytes = 32 << 20;
+  const large = serviceOf(async () => {
+    entered.resolve();
+    return { status: 200, headers: {}, body: Buffer.alloc(bytes) };
+  });
+  const running = await start({ services: { lambda: large } });
+  const socket = await connected(running.port);
+  socket.pause();
+  socket.write(requestBytes("GET", "/", signed(`${running.url}/`)));
+  await entered.promise;
+  const closed = running.edge.close(60_000);
+  const reply = Buffer.concat(await socket.toArray());
+  assert.equal(reply.length - reply.indexOf("\r\n\r\n") - 4, bytes);
+  await closed;
+});
+
 test("edge: closing does not wait beyond its deadline", async () => {
   const entered = deferred<void>();
   const never = serviceOf(() => {

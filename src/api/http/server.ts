@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Server as NetServer, Socket } from "node:net";
 import {
@@ -89,30 +90,26 @@ export class HttpEdge implements AsyncDisposable {
     this.#services = new Map(Object.entries(options.services));
     this.#budget = new BodyBudget(this.#limits.bodiesBytesMax);
     this.#http = this.#createHttp();
-    this.#connections = new Connections(this.#limits, (socket) => {
-      this.#http.emit("connection", socket);
-    });
     const { metrics } = options;
+    const refused = metrics.counter("hearth_http_connections_refused_total", "Connections refused");
+    this.#connections = new Connections({
+      limits: this.#limits,
+      onConnection: (socket) => this.#http.emit("connection", socket),
+      onRefused: () => refused.add(),
+    });
     this.#requests = metrics.counter("hearth_http_requests_total", "Requests received");
     this.#refusals = metrics.counter("hearth_http_failures_total", "Requests failed, by code");
     metrics.gauge("hearth_http_requests_in_flight", "Requests being served", () => this.#inFlight);
     metrics.gauge("hearth_http_connections", "Open connections", () => this.#connections.count);
-    metrics.gauge(
-      "hearth_http_connections_refused",
-      "Connections refused since the start",
-      () => this.#connections.refused,
-    );
   }
 
   /** Accepts connections on an address of the host. @throws when the address cannot be had */
   async listen(address: { host: string; port: number }): Promise<AddressInfo> {
     const server = this.#connections.createServer();
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(address, () => {
-        server.off("error", reject);
-        resolve();
-      });
+    server.listen(address);
+    await once(server, "listening");
+    server.on("error", (error) => {
+      this.#options.log.warn("http.accept_failed", { reason: messageOf(error) });
     });
     this.#listeners.push(server);
     return server.address() as AddressInfo;
@@ -135,9 +132,8 @@ export class HttpEdge implements AsyncDisposable {
     const { clock } = this.#options;
     for (const server of this.#listeners) server.close();
     for (const stream of this.#streams) stream.abort("The server is closing");
-    this.#http.closeIdleConnections();
     using _deadline = clock.after(deadlineMs, () => this.#connections.destroyAll());
-    await this.#connections.empty();
+    await this.#connections.drain();
     this.#http.close();
   }
 
@@ -170,28 +166,29 @@ export class HttpEdge implements AsyncDisposable {
     expectsContinue: boolean,
   ): Promise<void> {
     const { clock, random, log } = this.#options;
+    const connection = this.#connections.begin(incoming.socket);
     const exchange: Exchange = {
       requestId: random.uuid(),
       receivedAt: clock.monotonic(),
       incoming,
       outgoing,
-      sandbox: this.#connections.originOf(incoming.socket),
+      sandbox: connection?.origin,
       expectsContinue,
+      streaming: undefined,
     };
     this.#requests.add();
     this.#inFlight++;
     try {
       using body = new RequestBody(this.#budget);
-      const response = await this.#answer(exchange, body);
-      if (!incoming.socket.destroyed) await this.#respond(exchange, response);
+      await this.#respond(exchange, await this.#answer(exchange, body));
     } catch (error) {
-      log.error("http.response_failed", {
-        requestId: exchange.requestId,
-        reason: messageOf(error),
-      });
+      const { requestId } = exchange;
+      log.error("http.response_failed", { requestId, reason: messageOf(error) });
+      incoming.socket.destroy();
     } finally {
       this.#inFlight--;
-      if (this.#closing) this.#http.closeIdleConnections();
+      this.#connections.end(connection);
+      if (exchange.streaming !== undefined) this.#streams.delete(exchange.streaming);
     }
   }
 
@@ -207,8 +204,8 @@ export class HttpEdge implements AsyncDisposable {
       const handler = this.#handlerOf(request);
       const response = await handler.handle(request);
       if (typeof response.body !== "string" && !Buffer.isBuffer(response.body)) {
+        exchange.streaming = request;
         this.#streams.add(request);
-        exchange.outgoing.once("close", () => this.#streams.delete(request));
         if (this.#closing) request.abort("The server is closing");
       }
       return response;
@@ -278,11 +275,12 @@ export class HttpEdge implements AsyncDisposable {
 
   #note(exchange: Exchange, error: unknown): void {
     const { log } = this.#options;
-    const { requestId } = exchange;
+    const { requestId, sandbox } = exchange;
     const { code, status } = wireErrorOf(error);
     this.#refusals.add(1, { code });
-    if (status === 500) log.error("http.request_failed", { requestId, reason: messageOf(error) });
-    else log.debug("http.request_refused", { requestId, code });
+    const fields = { requestId, environmentId: sandbox?.environmentId, reason: messageOf(error) };
+    if (status === 500) log.error("http.request_failed", fields);
+    else log.debug("http.request_refused", { ...fields, code });
   }
 
   /** What node:http could not read as a request, or waited for too long. */

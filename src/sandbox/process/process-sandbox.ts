@@ -117,6 +117,9 @@ export class ProcessSandbox implements Sandbox {
     const exit = await this.#options.ended;
     this.#ended = true;
     this.#keep(readFigures(exit.figures));
+    // After the loss of the helper: what it killed may be frozen, and not die before it thaws.
+    const thawing = this.#options.cgroups.freezing(this.#options.group, false);
+    if (this.#frozen && thawing) this.#freezer?.write(thawing.value);
     this.#freezer?.[Symbol.dispose]();
     for (const file of this.#figures.values()) file[Symbol.dispose]();
     await this.#options.drained;

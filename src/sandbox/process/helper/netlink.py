@@ -1,6 +1,6 @@
 """
-Gives a sandbox its one network interface, by rtnetlink messages: starting the ip program twice for
-each sandbox would cost more than all else. Source: rtnetlink(7), linux/if_link.h, linux/veth.h.
+Gives a sandbox its one network interface, by rtnetlink messages: the ip program would have to be
+started twice for each sandbox, once on either side. Source: rtnetlink(7), linux/if_link.h, linux/veth.h.
 """
 
 import os
