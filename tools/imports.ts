@@ -25,9 +25,6 @@ const DRIVERS: readonly string[] = [
   "src/engine/disk/",
 ];
 
-/** Asks each driver what it could do on this host, before any is chosen: `hearth doctor`. */
-const PROBE = "src/sandbox/probe.ts";
-
 interface Import {
   readonly from: string;
   readonly to: string;
@@ -75,9 +72,7 @@ function problemOf({ from, to }: Import): string | undefined {
   if (target === undefined) return "src imports nothing outside src";
   const driver = DRIVERS.find((folder) => to.startsWith(folder));
   if (driver !== undefined && !from.startsWith(driver)) {
-    return room === "app" || from === PROBE
-      ? undefined
-      : "a driver is named only in app/ and in tests";
+    return room === "app" ? undefined : "a driver is named only in app/ and in tests";
   }
   if (target === room) return undefined;
   if (!ROOMS.includes(room)) return `room ${room} has no place in the order`;

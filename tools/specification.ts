@@ -8,7 +8,7 @@ export interface Clause {
 }
 
 /** A clause starts a list item, table row, heading or paragraph with its id: `- **ENV-3** …`. */
-const CLAUSE = /^[\s\-*|#]*`?(?<id>[A-Z]{2,12}-\d+)\b/;
+const CLAUSE = /^[\s\-*|#]*`?(?<id>(?:[A-Z]{2,12}|P\d\d)-\d+)\b/;
 
 /** The clauses of a specification; a clause's text reaches to the next clause. */
 export function clausesOf(specification: string): Clause[] {
@@ -54,7 +54,7 @@ function idsInTests(files: SourceFiles, families: ReadonlySet<string>): Map<stri
   for (const [path, text] of files) {
     if (!/(\.test|\/testsuite(-\w+)*|\/testing)\.ts$/.test(path) || path.startsWith("tools/"))
       continue;
-    for (const [id, family = ""] of text.matchAll(/\b([A-Z]{2,12})-\d+\b/g)) {
+    for (const [id, family = ""] of text.matchAll(/\b([A-Z]{2,12}|P\d\d)-\d+\b/g)) {
       if (families.has(family)) named.set(id, path);
     }
   }

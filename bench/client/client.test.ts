@@ -48,7 +48,7 @@ test("LoadClient: counts right answers with their latencies and where they start
   const result = await runAgainst((_, response) => {
     response.setHeader("X-Hearth-Start", "warm").end("right");
   });
-  assert.equal(result.failures, 0, result.firstFailure);
+  assert.equal(result.failures, 0, result.firstFailure ?? "");
   assert.equal(result.latenciesMs.length, 8);
   assert.ok(result.latenciesMs.every((ms) => ms > 0 && ms <= result.elapsedMs));
   assert.deepEqual(result.starts, { warm: 8 });

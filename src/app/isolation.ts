@@ -1,6 +1,7 @@
 import type { Clock, Log } from "../base/mod.ts";
 import type { Architecture } from "../model/mod.ts";
 import type { SandboxDriver } from "../sandbox/mod.ts";
+import { openNoneDriver } from "../sandbox/none/mod.ts";
 import { openProcessDriver } from "../sandbox/process/mod.ts";
 import type { ServerConfig } from "./config.ts";
 import type { DataPaths } from "./data-directory.ts";
@@ -13,13 +14,16 @@ export async function openDriver(
 ): Promise<SandboxDriver> {
   const { clock, log } = services;
   const directory = paths.instances;
-  const driver = await openProcessDriver({
-    directory,
-    dataId: paths.id,
-    network: config.network,
-    clock,
-    log,
-  });
+  const driver =
+    config.isolation === "none"
+      ? await openNoneDriver({ directory, clock, log })
+      : await openProcessDriver({
+          directory,
+          dataId: paths.id,
+          network: config.network,
+          clock,
+          log,
+        });
   const { removed } = await driver.recover();
   if (removed.length > 0) log.info("recovery.removed", { count: removed.length });
   return driver;

@@ -13,6 +13,7 @@ import type { SandboxDriver } from "../sandbox/mod.ts";
 import type { ServerConfig } from "./config.ts";
 import { codeLocation, functionCredentials } from "./credentials.ts";
 import { type DataPaths, dataPaths, takeDataDirectory, writeDurably } from "./data-directory.ts";
+import { probeHost } from "./host-probe.ts";
 import { hostArchitecture, openDriver } from "./isolation.ts";
 import { openState, type State } from "./state.ts";
 import { VERSION } from "./version.ts";
@@ -85,8 +86,10 @@ function openHost(
     clock: systemClock,
     random: secureRandom,
   });
+  const { freeze } = driver.capabilities;
   return new Host({
     ...config,
+    freezeAfterMs: freeze ? config.freezeAfterMs : Number.POSITIVE_INFINITY,
     machine,
     logs,
     log,
@@ -121,7 +124,7 @@ function createEdge(
     functions: registry,
     logs,
     code: (owner, hex) => code.zip(owner, Buffer.from(hex, "hex").toString("base64")),
-    findings: async () => [],
+    findings: async () => (await probeHost()).findings,
   });
   return createHttpServer({
     services: { lambda, sts: createStsApi(), hearth: admin },

@@ -20,7 +20,7 @@ export type ErrorDetail =
   | { kind: "overloaded"; queue: string }
   | { kind: "too_large"; what: string; limitBytes: number; actualBytes: number }
   | { kind: "invalid_package"; problem: PackageProblem; entry?: string }
-  /** This host cannot do what was asked; `remedy` is a sentence that tells what to install or set. */
+  /** This host cannot do what was asked; `remedy` is a sentence: what to install or set. */
   | { kind: "unsupported"; feature: string; remedy: string }
   | { kind: "unavailable"; what: string }
   | { kind: "corrupt"; what: string; id: string }

@@ -51,7 +51,7 @@ test("package: unpacks files and directories, read-only, executable where it was
   assert.equal(await readFile(join(scratch.path, "x/lib/secret.txt"), "utf8"), "hush");
 });
 
-test("package: a link that leaves the package would work if it were unpacked", async () => {
+test("PKG-1: package: a link that leaves the package would work if it were unpacked", async () => {
   await using scratch = await scratchDirectory();
   await writeFile(join(scratch.path, "secret"), "of another owner");
   await writeFile(join(scratch.path, "link.zip"), linkZip("../secret"));
@@ -67,7 +67,7 @@ for entry in archive.infolist():
   await refuses(linkZip("../secret"), "link");
 });
 
-test("package: a name that leaves the package would work if it were joined", async () => {
+test("PKG-1: package: a name that leaves the package would work if it were joined", async () => {
   await using scratch = await scratchDirectory();
   const directory = join(scratch.path, "package");
   await mkdir(directory);
@@ -133,7 +133,7 @@ for (const [what, problem, make] of hostile) {
   test(`package: refuses ${what}`, async () => await refuses(await make(), problem));
 }
 
-test("package: refuses a bomb by what it declares, before unpacking", async () => {
+test("PKG-1: package: refuses a bomb by what it declares, before unpacking", async () => {
   // 60 entries of 5 MB each from a few KB a piece.
   const content = Buffer.alloc(5 * 1024 * 1024);
   const zip = rawZip(Array.from({ length: 60 }, (_, n) => ({ name: `f${n}`, content })));
@@ -142,7 +142,7 @@ test("package: refuses a bomb by what it declares, before unpacking", async () =
   await refuses(rawZip([file("a", { declaredBytes: 0xffffffff })]), "too_large");
 });
 
-test("package: a bomb that declares little is stopped at what it declared", async () => {
+test("PKG-1: package: a bomb that declares little is stopped at what it declared", async () => {
   await using scratch = await scratchDirectory();
   const content = Buffer.alloc(20 * 1024 * 1024);
   const zip = rawZip([{ name: "bomb", content, declaredBytes: 1000 }]);
@@ -153,7 +153,7 @@ test("package: a bomb that declares little is stopped at what it declared", asyn
   assert.ok(written <= 64 * 1024, `${written} bytes were written`);
 });
 
-test("package: data that contradicts its header is refused while unpacking", async () => {
+test("PKG-1: package: data that contradicts its header is refused while unpacking", async () => {
   const lies: Partial<RawEntry>[] = [
     { declaredBytes: 8 },
     { declaredBytes: 6 },
@@ -166,7 +166,7 @@ test("package: data that contradicts its header is refused while unpacking", asy
   }
 });
 
-test("package: refuses too many entries, declared, real or implied", async () => {
+test("PKG-1: package: refuses too many entries, declared, real or implied", async () => {
   await refuses(rawZip([file("a")], 0xffff), "too_many_entries");
   // 110 files in 500 directories each: inodes are exhausted by names alone.
   const deep = Array.from({ length: 110 }, (_, n) => file(`${n}/${"d/".repeat(500)}f`));
@@ -196,7 +196,7 @@ test("package: what is unpacked is what was packed", async () => {
   );
 });
 
-test("package: damaged bytes are refused as such or do not matter", async () => {
+test("PKG-1: package: damaged bytes are refused as such or do not matter", async () => {
   const zip = await zipOf({ "index.js": "exports.handler = 1".repeat(20), "lib/a": "a" });
   const damage = fc.array(fc.tuple(fc.nat(zip.length - 1), fc.nat(255)), {
     minLength: 1,

@@ -26,7 +26,7 @@ export interface Acquired {
   readonly start: StartKind;
 }
 
-/** What the ladder needs of the machine; boot.ts binds it to a sandbox driver and the code store. */
+/** What the ladder needs of the machine; LocalMachine binds it to a driver and the code store. */
 export interface Machine {
   /** A new instance without owner; its isolation is made in the background. */
   createInstance(): HostInstance;

@@ -12,7 +12,7 @@ import type { Outcome } from "../model/mod.ts";
 export interface RuntimeChannel {
   initialise(request: InitialiseRequest): Promise<InitialiseResult>;
   invoke(call: RuntimeCall): Promise<Outcome>;
-  /** False once no further call can be taken: the process has ended, or said that it is about to. */
+  /** False once no further call can be taken: the process has ended, or said that it will. */
   readonly isOpen: boolean;
   /** Closes sockets; no promise stays pending. */
   close(): void;

@@ -108,7 +108,7 @@ export class Host implements AsyncDisposable {
     return { version: call.version, outcome: run.outcome, report: run.report };
   }
 
-  /** Ends environments that no longer match a function: at once when idle, else after their call. */
+  /** Ends environments that no longer match a function: idle ones now, others after their call. */
   retire(owner: Owner, functionName: string, which: (version: FunctionVersion) => boolean): void {
     for (const environment of this.#acquirer.inventory.environments()) {
       const { version } = environment;
@@ -186,7 +186,7 @@ export class Host implements AsyncDisposable {
     for (const instance of this.#acquirer.inventory.instances) this.#keepSpare(instance);
   }
 
-  /** An owner who just started something is likely to start more: a runtime waits in its instance. */
+  /** An owner who just started something is likely to start more: a runtime waits for that. */
   #keepSpare(instance: HostInstance): void {
     const { lastKey } = instance;
     if (instance.owner === undefined || instance.isEnded || lastKey === undefined) return;

@@ -56,7 +56,7 @@ export class DecisionWriter {
 
 /**
  * The decision records of recent calls, in memory: each owner keeps its last
- * DECISION_RECORDS_PER_OWNER_MAX, all together DECISION_RECORDS_MAX. They do not outlive the server.
+ * DECISION_RECORDS_PER_OWNER_MAX, all together DECISION_RECORDS_MAX. A restart forgets them.
  */
 export class DecisionRecords {
   readonly #clock: Clock;

@@ -5,7 +5,7 @@ export type Owner = string & { readonly brand: "Owner" };
 
 export const REGION_DEFAULT: string = "us-east-1";
 
-/** A function as a caller names it, taken apart. `owner` and `region` only when the name had them. */
+/** A function as a caller names it, taken apart; `owner` and `region` only if the name had them. */
 export interface FunctionReference {
   readonly owner?: Owner;
   readonly region?: string;

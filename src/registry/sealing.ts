@@ -7,7 +7,7 @@ const TAG_BYTES = 16;
 /** Length of the server's master key. */
 export const MASTER_KEY_BYTES: number = 32;
 
-/** A key for one purpose, so that no two uses of the master key can be played against each other. */
+/** A key for one purpose: two uses of the master key cannot be played against each other. */
 export function purposeKey(masterKey: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync("sha256", masterKey, "", `hearth ${purpose}`, 32));
 }

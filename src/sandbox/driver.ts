@@ -24,7 +24,7 @@ export interface SandboxCapabilities {
   readonly cpuShare: boolean;
   readonly processLimit: boolean;
   readonly freeze: boolean;
-  /** `disk`: a file system of its own size; `memory`: tmpfs counted as memory; `none`: unbounded. */
+  /** `disk`: a file system of that size; `memory`: tmpfs, counts as memory; `none`: unbounded. */
   readonly temporaryStorage: "disk" | "memory" | "none";
   /** Functions reach outside addresses, never the host's own. */
   readonly outboundNetwork: boolean;
@@ -101,7 +101,7 @@ export interface Sandbox {
   readonly taskDirectory: string;
   /** Host directory seen inside as /opt, read-only there. */
   readonly optDirectory: string;
-  /** Host directory seen inside as /run/hearth, writable by the sandbox: never follow links here. */
+  /** Seen inside as /run/hearth, writable by the sandbox: never follow links here. */
   readonly runDirectory: string;
   readonly exited: Promise<SandboxExit>;
   /**

@@ -149,7 +149,7 @@ function fileTests({ driver, instance }: SuiteContext): void {
     assert.equal(await guest.run("result = open('note').read()"), "task");
   });
 
-  test("files: only /tmp and /run/hearth can be written", async (t) => {
+  test("ISO-6: files: only /tmp and /run/hearth can be written", async (t) => {
     if (driver().capabilities.isolation === "none") return t.skip("Nothing is protected");
     await using guest = await Guest.boot(instance());
     const places = ["/", "/usr", "/etc", "/opt", "/var", "/var/task", "/dev", "/dev/shm", "/proc"];
@@ -338,7 +338,7 @@ function freezeTests({ driver, instance }: SuiteContext): void {
 }
 
 function releaseTests({ driver, leftovers }: SuiteContext): void {
-  test("release: nothing is left when a sandbox has ended", async () => {
+  test("ISO-7: release: nothing is left when a sandbox has ended", async () => {
     await using instance = await driver().createInstance({ id: "released" });
     await using guest = await Guest.boot(instance);
     const during = await leftovers();
@@ -349,7 +349,7 @@ function releaseTests({ driver, leftovers }: SuiteContext): void {
     await assert.rejects(readdir(guest.sandbox.taskDirectory), { code: "ENOENT" });
   });
 
-  test("release: a disposed instance ends its sandboxes and leaves nothing", async () => {
+  test("ISO-7: release: a disposed instance ends its sandboxes and leaves nothing", async () => {
     const before = await leftovers();
     const instance = await driver().createInstance({ id: "disposed" });
     const guests = await Promise.all([Guest.boot(instance), Guest.boot(instance)]);

@@ -16,7 +16,7 @@ import { call, deploy, handlerFile, ROLE } from "../support/functions.ts";
 import { zipOf } from "../support/hearth.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const ROUNDS = process.env["HEARTH_TEST_FULL"] === "1" ? 50 : 3;
+const ROUNDS = process.env.HEARTH_TEST_FULL === "1" ? 50 : 3;
 
 interface Running {
   readonly process: ChildProcess;

@@ -32,6 +32,21 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+test("P20-1: a warm call reaches user code within 100 ms, 95 times in 100", async () => {
+  const lambda = hearth.lambda();
+  await deploy(lambda, {
+    name: "reached",
+    files: handlerFile("return Date.now() - event.sentAt;"),
+  });
+  await call(lambda, "reached", { sentAt: Date.now() });
+  const delays: number[] = [];
+  for (let i = 0; i < 100; i++) {
+    delays.push((await call(lambda, "reached", { sentAt: Date.now() })).value);
+  }
+  delays.sort((a, b) => a - b);
+  assert.ok((delays[94] as number) < 100, `95th of 100: ${delays[94]} ms`);
+});
+
 test("P20-2: a first call takes from the pool, which then returns to its target", async () => {
   const lambda = hearth.lambda();
   await deploy(lambda, { name: "first", files: handlerFile("return 1;") });

@@ -48,7 +48,7 @@ const GREET = `export const handler = async (event) => {
 test("up: says one line on standard output and leaves what clients need", async () => {
   const url = await server.url;
   assert.equal(server.stdout, `hearth ready ${url}\n`);
-  assert.match(server.stderr, /hearth deploy PATH/);
+  await server.says(/hearth deploy PATH/);
   const file = JSON.parse(await readFile(join(data, "server.json"), "utf8"));
   assert.deepEqual([file.url, file.pid], [url, server.pid]);
   assert.equal((await stat(join(data, "credentials.json"))).mode & 0o777, 0o600);

@@ -251,7 +251,8 @@ test("CALL-8: a function calls Hearth, and nothing else of this machine, from in
       const health = await fetch(url + '/health').then((r) => r.status);
       const unsigned = await fetch(url + '/2015-03-31/functions/').then((r) => r.status);
       const metrics = await fetch(url + '/metrics').then((r) => r.status);
-      return { health, unsigned, metrics, key: process.env.AWS_ACCESS_KEY_ID, token: !!process.env.AWS_SESSION_TOKEN, region: process.env.AWS_REGION };
+      const { AWS_ACCESS_KEY_ID: key, AWS_SESSION_TOKEN, AWS_REGION: region } = process.env;
+      return { health, unsigned, metrics, key, token: !!AWS_SESSION_TOKEN, region };
     `),
   });
   const { value } = await call(lambda, "inside");

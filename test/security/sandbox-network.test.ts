@@ -103,7 +103,7 @@ describe("network of sandboxes", { skip: !canWire && "Only root can wire sandbox
     assert.match(await without.attempt(call(REMOTE, PORT)), /Network is unreachable/);
   });
 
-  test("attack: reach the host, link-local services, other sandboxes", async (t) => {
+  test("ISO-2: attack: reach the host, link-local services, other sandboxes", async (t) => {
     assert.ok(driver && onHost);
     if (!driver.capabilities.outboundNetwork) return t.skip("This host cannot wire sandboxes");
     const bound = onHost.address();

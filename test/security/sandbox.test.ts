@@ -64,12 +64,12 @@ if code: raise OSError(code, os.strerror(code))`;
 }
 
 describe("files", () => {
-  test("attack: read the server's data", async () => {
+  test("ISO-1: attack: read the server's data", async () => {
     writeFileSync(`${data}/secret`, "key");
     await attack(`result = open('${data}/secret').read()`, /FileNotFoundError/);
   });
 
-  test("attack: read another sandbox's code and temporary files", async () => {
+  test("ISO-1: attack: read another sandbox's code and temporary files", async () => {
     await using victim = await Guest.boot(closedInstance);
     await using openVictim = await Guest.boot(openInstance);
     writeFileSync(`${victim.sandbox.taskDirectory}/code`, "code");
@@ -80,7 +80,7 @@ describe("files", () => {
     assert.match(await guarded.attempt("open('/tmp/mine')"), /FileNotFoundError/);
   });
 
-  test("attack: read the host's accounts and configuration", async () => {
+  test("ISO-1: attack: read the host's accounts and configuration", async () => {
     const names = (await guarded.run("result = os.listdir('/etc')")) as string[];
     for (const name of ["shadow", "ssh", "sudoers"]) assert.ok(!names.includes(name), name);
     await attack("os.listdir('/home')", /FileNotFoundError/);
@@ -88,14 +88,14 @@ describe("files", () => {
     await attack("os.listdir('/sys')", /FileNotFoundError/);
   });
 
-  test("attack: change the function's code", async () => {
+  test("ISO-6: attack: change the function's code", async () => {
     const path = (guest: Guest): string =>
       guest === guarded ? "/var/task/new" : `${guest.sandbox.taskDirectory}/new`;
     assert.match(await unguarded.attempt(`open('${path(unguarded)}', 'w')`), /^no error/);
     assert.match(await guarded.attempt(`open('${path(guarded)}', 'w')`), /Read-only|Permission/);
   });
 
-  test("attack: step out through another process's root", async () => {
+  test("ISO-1: attack: step out through another process's root", async () => {
     const code = (pid: number): string => `result = os.listdir('/proc/${pid}/root${data}')`;
     assert.match(await unguarded.attempt(code(process.pid)), /^no error/);
     for (const pid of [process.pid, 1, 2]) {
@@ -103,7 +103,7 @@ describe("files", () => {
     }
   });
 
-  test("attack: find descriptors that the server left open", async () => {
+  test("ISO-1: attack: find descriptors that the server left open", async () => {
     const listing = (await guarded.run(
       "result = [os.readlink('/proc/self/fd/' + n) for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n)]",
     )) as string[];
@@ -115,7 +115,7 @@ describe("files", () => {
 });
 
 describe("processes", () => {
-  test("attack: see the server and other processes", async () => {
+  test("ISO-3: attack: see the server and other processes", async () => {
     const code = `open('/proc/${process.pid}/cmdline').read()`;
     await attack(code, /FileNotFoundError/);
     const pids = (await guarded.run(
@@ -124,7 +124,7 @@ describe("processes", () => {
     assert.ok(pids.length <= 4, `Sees ${pids}`);
   });
 
-  test("attack: kill a process of the host", async () => {
+  test("ISO-3: attack: kill a process of the host", async () => {
     const victim = spawn("/usr/bin/sleep", ["1000"]);
     const exited = once(victim, "exit");
     assert.match(await guarded.attempt(`os.kill(${victim.pid}, 9)`), /ProcessLookupError/);
@@ -133,7 +133,7 @@ describe("processes", () => {
     await exited;
   });
 
-  test("attack: fork without end", async () => {
+  test("ISO-4: attack: fork without end", async () => {
     const processes = 24;
     const code = (count: number): string =>
       `import subprocess\nkept = [subprocess.Popen(['/usr/bin/sleep', '99']) for n in range(${count})]`;
@@ -148,7 +148,7 @@ describe("processes", () => {
     await bomb.sandbox.kill();
   });
 
-  test("attack: use all memory", async (t) => {
+  test("ISO-4: attack: use all memory", async (t) => {
     if (!closed.capabilities.memoryLimit) return t.skip("Memory cannot be limited here");
     const code = `kept = b'x' * ${96 * MIB}`;
     await using free = await Guest.boot(openInstance);
@@ -161,7 +161,7 @@ describe("processes", () => {
     assert.equal(await guarded.run("result = 'others go on'"), "others go on");
   });
 
-  test("attack: use all file descriptors", async () => {
+  test("ISO-4: attack: use all file descriptors", async () => {
     const code = "kept = []\nfor n in range(2000): kept.append(os.open('/dev/null', 0))";
     await using free = await Guest.boot(openInstance);
     assert.match(await free.attempt(code), /^no error/);
@@ -183,7 +183,7 @@ for place in ${JSON.stringify(places)}:
         result[place] += 1
   except OSError: pass`;
 
-  test("attack: fill the disk through every path that can be written", async () => {
+  test("ISO-4: attack: fill the disk through every path that can be written", async () => {
     const free = (await unguarded.run(fill([data], 24))) as Record<string, number>;
     assert.equal(free[data], 24);
     await using filler = await Guest.boot(closedInstance, { temporaryMiB: 8 });
@@ -198,7 +198,7 @@ for path, directories, _ in os.walk('/'):
     assert.ok((taken["/run/hearth"] ?? 99) <= 1, JSON.stringify(taken));
   });
 
-  test("attack: use all inodes", async () => {
+  test("ISO-4: attack: use all inodes", async () => {
     const code = (place: string): string =>
       `os.makedirs('${place}/many', exist_ok=True)\nfor n in range(20000): os.close(os.open('${place}/many/%d' % n, 65))`;
     mkdirSync(`${data}/inodes`);
@@ -213,12 +213,12 @@ describe("kernel", () => {
   const refusal = /Operation not permitted|Function not implemented/;
   const isRoot = process.geteuid?.() === 0;
 
-  test("attack: make namespaces", async () => {
+  test("ISO-5: attack: make namespaces", async () => {
     const newUser = 0x10000000;
     await attack(systemCall({ x64: 272, arm64: 97 }, newUser), refusal);
   });
 
-  test("attack: mount", async (t) => {
+  test("ISO-5: attack: mount", async (t) => {
     if (!isRoot) return t.skip("Only root could mount without the guard");
     const numbers = { x64: 165, arm64: 40 };
     mkdirSync(`${data}/mounted`);
@@ -232,12 +232,12 @@ libc.umount2(b'${place}', 2)`;
     assert.match(await guarded.attempt(code("/tmp")), /PermissionError/);
   });
 
-  test("attack: trace processes", async () => {
+  test("ISO-5: attack: trace processes", async () => {
     const traceMe = 0;
     await attack(systemCall({ x64: 101, arm64: 117 }, traceMe, 0, 0, 0), refusal);
   });
 
-  test("attack: io_uring, which passes by the filter of system calls", async (t) => {
+  test("ISO-5: attack: io_uring, which passes by the filter of system calls", async (t) => {
     const code = `
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
@@ -249,13 +249,13 @@ os.close(ring)`;
     if (!free.startsWith("no error")) t.skip(`This kernel refuses io_uring to all: ${free}`);
   });
 
-  test("attack: type into a terminal", async (t) => {
+  test("ISO-5: attack: type into a terminal", async (t) => {
     if (!isRoot) return t.skip("Only root could do it to any terminal without the guard");
     const code = "import fcntl, pty; fcntl.ioctl(pty.openpty()[1], 0x5412, b'x')";
     await attack(code, refusal);
   });
 
-  test("attack: raw and packet sockets", async (t) => {
+  test("ISO-5: attack: raw and packet sockets", async (t) => {
     if (!isRoot) return t.skip("Only root could open them without the guard");
     const raw = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1).close()";
     await attack(raw, /Operation not permitted/);
@@ -263,7 +263,7 @@ os.close(ring)`;
     await attack(packet, /Address family not supported/);
   });
 
-  test("attack: gain privileges by a set-user-id program", async () => {
+  test("ISO-5: attack: gain privileges by a set-user-id program", async () => {
     const status = String(await guarded.run("result = open('/proc/self/status').read()"));
     assert.match(status, /^NoNewPrivs:\s1$/m);
     const mounts = String(await guarded.run("result = open('/proc/self/mounts').read()"));
@@ -279,7 +279,7 @@ describe("network of the host", () => {
   const connect = (host: string, port: number): string =>
     `import socket; result = socket.create_connection(('${host}', ${port}), timeout=1).recv(9).decode()`;
 
-  test("attack: reach services on the host's loopback", async () => {
+  test("ISO-2: attack: reach services on the host's loopback", async () => {
     const server = createServer((socket) => socket.end("host")).listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
@@ -288,7 +288,7 @@ describe("network of the host", () => {
     server.close();
   });
 
-  test("attack: reach services on an abstract socket of the host", async () => {
+  test("ISO-2: attack: reach services on an abstract socket of the host", async () => {
     const name = `hearth-test-${process.pid}`;
     const server = createServer((socket) => socket.end("host")).listen(`\0${name}`);
     await once(server, "listening");
@@ -297,7 +297,7 @@ describe("network of the host", () => {
     server.close();
   });
 
-  test("attack: reach the host by its own address from a sandbox without network", async (t) => {
+  test("ISO-2: attack: reach the host by its own address from a sandbox without network", async (t) => {
     const local = Object.values(networkInterfaces())
       .flat()
       .find((each) => each?.family === "IPv4" && !each.internal)?.address;

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { type Deferred, deferred } from "../../base/mod.ts";
+import { type Clock, type Deferred, deferred } from "../../base/mod.ts";
 import type { SandboxOrigin } from "./exchange.ts";
 import { rawFailure } from "./failure.ts";
 import type { HttpLimits } from "./http-limits.ts";
@@ -9,6 +9,7 @@ const REFUSED_MS = 1000;
 
 export interface ConnectionsOptions {
   readonly limits: HttpLimits;
+  readonly clock: Clock;
   onConnection(socket: Socket): void;
   onRefused(): void;
 }
@@ -64,6 +65,15 @@ export class Connections {
     if (this.#isClosing && connection.requests === 0) connection.socket.destroySoon();
   }
 
+  /**
+   * Ends a connection on which nothing has moved for a while, unless it waits for us: a response
+   * that is being worked out may take its time, a client that does not read one may not.
+   */
+  endIfStalled(socket: Socket): void {
+    const isWorking = (this.#open.get(socket)?.requests ?? 0) > 0;
+    if (!isWorking || socket.writableLength > 0) socket.destroy();
+  }
+
   /** A server of our own that feeds this edge. */
   createServer(): Server {
     const server = createServer({ allowHalfOpen: true, noDelay: true });
@@ -92,7 +102,7 @@ export class Connections {
     socket.on("error", () => {});
     if (groups.some((group) => group.count >= group.limit)) {
       this.#options.onRefused();
-      refuse(socket);
+      this.#refuse(socket);
       return;
     }
     if (origin !== undefined) socket.setNoDelay(true);
@@ -104,6 +114,14 @@ export class Connections {
       if (this.#open.size === 0) this.#empty?.resolve();
     });
     this.#options.onConnection(socket);
+  }
+
+  #refuse(socket: Socket): void {
+    const timer = this.#options.clock.after(REFUSED_MS, () => socket.destroy());
+    socket.once("close", () => timer.cancel());
+    socket.once("end", () => socket.destroy());
+    socket.resume();
+    socket.end(REFUSAL);
   }
 
   /** Ends every connection: idle ones at once, others with their last response. */
@@ -128,10 +146,3 @@ const REFUSAL: string = rawFailure(
   "ServiceUnavailableException",
   "Too many connections are open",
 );
-
-function refuse(socket: Socket): void {
-  socket.setTimeout(REFUSED_MS, () => socket.destroy());
-  socket.once("end", () => socket.destroy());
-  socket.resume();
-  socket.end(REFUSAL);
-}

@@ -87,7 +87,7 @@ export class VerifiedRequest implements AuthenticatedRequest {
     this.service = claim.service;
     this.region = claim.region;
     this.method = message.method;
-    // Paths with one normal form share a signature, so only the normal form may choose what is done.
+    // Paths with one normal form share a signature, so only that form may choose what is done.
     this.path = claim.service === "s3" ? message.path : normalisePath(message.path);
     this.headers = exchange.incoming.headers;
     this.body = body;

@@ -5,8 +5,6 @@ export interface ResponseOptions {
   readonly requestId: string;
   /** Announce that the connection ends with this response. */
   readonly close: boolean;
-  /** A client that takes no byte for so long is cut off. */
-  readonly stallMs: number;
 }
 
 /**
@@ -26,7 +24,7 @@ export function respond(
   if (options.close) headers.push("Connection", "close");
   if (typeof body !== "string" && !Buffer.isBuffer(body)) {
     outgoing.writeHead(response.status, headers);
-    return stream(outgoing, body, options.stallMs);
+    return stream(outgoing, body);
   }
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   if (response.status !== 204 && response.status !== 304) headers.push("Content-Length", length);
@@ -34,19 +32,15 @@ export function respond(
   outgoing.end(body);
   const { socket } = outgoing.req;
   if (socket.writableLength === 0 || socket.destroyed) return undefined;
-  return settled(outgoing, "finish", options.stallMs);
+  return settled(outgoing, "finish");
 }
 
-async function stream(
-  outgoing: ServerResponse,
-  body: AsyncIterable<Buffer>,
-  stallMs: number,
-): Promise<void> {
+async function stream(outgoing: ServerResponse, body: AsyncIterable<Buffer>): Promise<void> {
   const { socket } = outgoing.req;
   outgoing.flushHeaders();
   try {
     for await (const chunk of body) {
-      if (!outgoing.write(chunk)) await settled(outgoing, "drain", stallMs);
+      if (!outgoing.write(chunk)) await settled(outgoing, "drain");
       if (socket.destroyed) return;
     }
   } catch (error) {
@@ -55,15 +49,11 @@ async function stream(
     throw error;
   }
   outgoing.end();
-  await settled(outgoing, "finish", stallMs);
+  await settled(outgoing, "finish");
 }
 
-/** Waits for `event` or the end of the connection, which comes when nothing moves for `stallMs`. */
-function settled(
-  outgoing: ServerResponse,
-  event: "drain" | "finish",
-  stallMs: number,
-): Promise<void> {
+/** Waits for `event` or the end of the connection. */
+function settled(outgoing: ServerResponse, event: "drain" | "finish"): Promise<void> {
   // The request's socket: a response that waits behind a pipelined one has none yet.
   const { socket } = outgoing.req;
   if (socket.destroyed || outgoing.writableFinished) return Promise.resolve();
@@ -71,12 +61,9 @@ function settled(
     const done = (): void => {
       outgoing.off(event, done);
       socket.off("close", done);
-      // After "finish" the timeout is that of an idle connection again, set by node:http.
-      if (event === "drain") socket.setTimeout(0);
       resolve();
     };
     outgoing.on(event, done);
     socket.on("close", done);
-    socket.setTimeout(stallMs);
   });
 }

@@ -61,7 +61,7 @@ export function createHttpServer(options: HttpServerOptions): HttpEdge {
 
 /** Paths of Hearth's own API, which no AWS service has. */
 const ADMIN_PREFIX = "/_hearth/";
-/** Service names that such requests may be signed for; clients that know only Lambda have theirs. */
+/** Service names that such requests may be signed for: clients may know Lambda's alone. */
 const ADMIN_SERVICES: readonly string[] = ["hearth", "lambda"];
 
 /**
@@ -94,6 +94,7 @@ export class HttpEdge implements AsyncDisposable {
     const refused = metrics.counter("hearth_http_connections_refused_total", "Connections refused");
     this.#connections = new Connections({
       limits: this.#limits,
+      clock: options.clock,
       onConnection: (socket) => this.#http.emit("connection", socket),
       onRefused: () => refused.add(),
     });
@@ -153,6 +154,8 @@ export class HttpEdge implements AsyncDisposable {
     });
     http.on("request", (incoming, outgoing) => void this.#serve(incoming, outgoing, false));
     http.on("checkContinue", (incoming, outgoing) => void this.#serve(incoming, outgoing, true));
+    http.timeout = this.#limits.stallMs;
+    http.on("timeout", (socket) => this.#connections.endIfStalled(socket));
     http.on("clientError", (error, socket) => this.#refuseMalformed(error, socket as Socket));
     // node:http starts its timers against slow clients when it listens; here net servers listen
     // for it, so it has to be told.
@@ -270,7 +273,7 @@ export class HttpEdge implements AsyncDisposable {
     // A client that was never told to go on may or may not send its body: start afresh.
     const undecided = exchange.expectsContinue && !incoming.complete;
     const close = this.#closing || undecided;
-    await respond(outgoing, response, { requestId, close, stallMs: this.#limits.stallMs });
+    await respond(outgoing, response, { requestId, close });
   }
 
   #note(exchange: Exchange, error: unknown): void {

@@ -178,7 +178,7 @@ const VECTORS: readonly { service: string; message: SignedMessage; signature: st
   },
 ];
 
-test("sigv4: accepts AWS's published vectors", () => {
+test("SIG-2: sigv4: accepts AWS's published vectors", () => {
   for (const { service, message, signature } of VECTORS) {
     const headers = { ...message.headers, "x-amz-date": "20150830T123600Z" };
     const names = Object.keys(headers).sort().join(";");
@@ -191,7 +191,7 @@ test("sigv4: accepts AWS's published vectors", () => {
   }
 });
 
-test("sigv4: accepts what the SDK's signer signs, with and without a payload header", async () => {
+test("SIG-2: sigv4: accepts what the SDK's signer signs, with and without a payload header", async () => {
   await fc.assert(
     fc.asyncProperty(
       sample,
@@ -207,7 +207,7 @@ test("sigv4: accepts what the SDK's signer signs, with and without a payload hea
   );
 });
 
-test("sigv4: accepts the SDK's presigned requests until they expire", async () => {
+test("SIG-2: sigv4: accepts the SDK's presigned requests until they expire", async () => {
   await fc.assert(
     fc.asyncProperty(sample, fc.integer({ min: 1, max: 604_800 }), async (given, expiresIn) => {
       const signer = oracle("lambda", given.sessionToken);
@@ -232,7 +232,7 @@ function otherHex(text: string, at: number): string {
   return text.slice(0, at) + changed + text.slice(at + 1);
 }
 
-test("sigv4: refuses a signature with any digit changed, in either form", () => {
+test("SIG-1: sigv4: refuses a signature with any digit changed, in either form", () => {
   const url = new URL(`http://${HOST}/2015-03-31/functions?Marker=a`);
   const common = { credentials, region: "us-east-1", service: "lambda", timeMs: NOW_MS };
   const signed = signRequest({ method: "GET", url, ...common });
@@ -260,7 +260,7 @@ test("sigv4: refuses a signature with any digit changed, in either form", () => 
   }
 });
 
-test("sigv4: refuses a request when anything signed is changed", async () => {
+test("SIG-1: sigv4: refuses a request when anything signed is changed", async () => {
   const change = fc.constantFrom(
     "method",
     "path",
@@ -304,7 +304,7 @@ function changedOf(message: SignedMessage, body: Buffer, what: string): [SignedM
   }
 }
 
-test("sigv4: refuses every other byte in the signed parts", () => {
+test("SIG-1: sigv4: refuses every other byte in the signed parts", () => {
   const url = new URL(`http://${HOST}/2015-03-31/functions/fn/invocations?Qualifier=7`);
   const body = Buffer.from('{"a":1}');
   const signed = signRequest({
@@ -334,7 +334,7 @@ test("sigv4: refuses every other byte in the signed parts", () => {
   }
 });
 
-test("sigv4: holds the time against the clock, 15 minutes either way", () => {
+test("SIG-1: sigv4: holds the time against the clock, 15 minutes either way", () => {
   const url = new URL(`http://${HOST}/`);
   const common = { credentials, region: "us-east-1", service: "sts", timeMs: NOW_MS };
   const headers = signRequest({ method: "GET", url, ...common });

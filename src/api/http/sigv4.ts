@@ -22,7 +22,7 @@ import {
  * the body against what was signed. docs/adr/0006-signatures.md says why.
  */
 
-/** Presigned URLs live seven days at most. Source: X-Amz-Expires in the Signature Version 4 guide. */
+/** Presigned URLs live seven days at most. Source: X-Amz-Expires in AWS's signing guide. */
 export const PRESIGNED_SECONDS_MAX: number = 7 * 24 * 3600;
 export const UNSIGNED_PAYLOAD: string = "UNSIGNED-PAYLOAD";
 

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
@@ -139,4 +140,31 @@ export function connected(port: number): Promise<Socket> {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true }, () => resolve(socket));
     socket.once("error", reject);
   });
+}
+
+export interface Running extends AsyncDisposable {
+  readonly edge: HttpEdge;
+  readonly port: number;
+  readonly url: string;
+}
+
+export async function start(options: Partial<HttpServerOptions> = {}): Promise<Running> {
+  const edge = createTestEdge(options);
+  const { port } = await edge.listen({ host: "127.0.0.1", port: 0 });
+  const url = `http://127.0.0.1:${port}`;
+  return { edge, port, url, [Symbol.asyncDispose]: () => edge[Symbol.asyncDispose]() };
+}
+
+export async function assertHealthy({ url }: Running): Promise<void> {
+  const response = await fetch(`${url}/health`);
+  assert.equal(await response.text(), "fine");
+  const listed = await fetch(`${url}/2015-03-31/functions`, {
+    headers: signed(`${url}/2015-03-31/functions`),
+  });
+  assert.equal(listed.status, 200);
+  await listed.body?.cancel();
+}
+
+export function serviceOf(handle: ServiceHandler["handle"]): ServiceHandler {
+  return { handle, failure: jsonFailure };
 }

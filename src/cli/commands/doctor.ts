@@ -10,7 +10,7 @@ export const doctor: Command = {
   positionals: [0, 0],
   details: "Needs no server. Exit code 0 when functions can run isolated here, 1 when not.",
   async run({ output }) {
-    const { probeHost } = await import("../../sandbox/mod.ts");
+    const { probeHost } = await import("../../app/mod.ts");
     const { findings, canIsolate } = await probeHost();
     const all = [...(await packageFindings()), ...findings];
     output.result({ canIsolate, findings: all }, () => tableOf(all, output));

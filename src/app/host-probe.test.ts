@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { probeHost } from "./probe.ts";
+import { probeHost } from "./host-probe.ts";
 
 test("probeHost: has a finding for each topic, and a remedy wherever something is missing", async () => {
   const { findings, canIsolate } = await probeHost();

@@ -2,11 +2,11 @@ import { accessSync, constants } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { isPlatformError, messageOf, silentLog, systemClock } from "../base/mod.ts";
-import type { HostFinding } from "./driver.ts";
-import type { CgroupHost } from "./process/cgroup.ts";
-import { findProgram, runCommand } from "./process/command.ts";
-import { forwards } from "./process/network.ts";
-import { openInspected, type Problems } from "./process/process-driver.ts";
+import type { HostFinding } from "../sandbox/mod.ts";
+import type { CgroupHost } from "../sandbox/process/cgroup.ts";
+import { findProgram, runCommand } from "../sandbox/process/command.ts";
+import { forwards } from "../sandbox/process/network.ts";
+import { openInspected, type Problems } from "../sandbox/process/process-driver.ts";
 
 export interface HostProbe {
   readonly findings: readonly HostFinding[];
