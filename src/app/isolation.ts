@@ -6,7 +6,7 @@ import { openProcessDriver } from "../sandbox/process/mod.ts";
 import type { ServerConfig } from "./config.ts";
 import type { DataPaths } from "./data-directory.ts";
 
-/** The sandbox driver that the configuration names, after it removed what an earlier server left. */
+/** The driver that the configuration names, after it removed what an earlier server left. */
 export async function openDriver(
   config: ServerConfig,
   paths: DataPaths,

@@ -18,8 +18,8 @@ interface FunctionLog {
 }
 
 /**
- * The log of every function: `current.log` and `previous.log` in `<directory>/<owner>/<name>/`, half
- * of LOG_BYTES_PER_FUNCTION_MAX each. Lines are written behind the calls, batched; a crash loses at
+ * The log of every function: `current.log` and `previous.log` in `<directory>/<owner>/<name>/`, each
+ * half of LOG_BYTES_PER_FUNCTION_MAX. Lines are written behind the calls, batched; a crash loses at
  * most FLUSH_DELAY_MS of them. They are evidence, not acknowledged data.
  */
 export class FunctionLogs implements AsyncDisposable {

@@ -48,7 +48,7 @@ test("P20-1: a warm call reaches user code within 100 ms, 95 times in 100", asyn
 });
 
 test("P20-2: a first call takes from the pool, which then returns to its target", async () => {
-  const lambda = hearth.lambda();
+  const lambda = hearth.lambda(await hearth.createOwner("first"));
   await deploy(lambda, { name: "first", files: handlerFile("return 1;") });
   await poolFull();
   const { headers } = await call(lambda, "first");
