@@ -18,7 +18,7 @@ interface FunctionLog {
 }
 
 /**
- * The log of every function: `current.log` and `previous.log` in `<directory>/<owner>/<name>/`, each
+ * The log of every function: `current.log` and `previous.log` in `<directory>/<owner>/<name>`, each
  * half of LOG_BYTES_PER_FUNCTION_MAX. Lines are written behind the calls, batched; a crash loses at
  * most FLUSH_DELAY_MS of them. They are evidence, not acknowledged data.
  */
