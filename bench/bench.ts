@@ -109,6 +109,13 @@ export class Series {
     return Array.from(counts, ([start, count]) => `${start} ${count}`).join(", ");
   }
 
+  /** 1 when every call was answered rightly. */
+  get shareAnswered(): number {
+    const failures = sum(this.#results.map((result) => result.failures));
+    const { count } = this.summary;
+    return count / (count + failures);
+  }
+
   /** From the first request of a job to its last answer. */
   get meanElapsedMs(): number {
     return sum(this.#results.map(({ elapsedMs }) => elapsedMs)) / this.#results.length;
@@ -156,16 +163,16 @@ export function formatNumber(value: number): string {
 /** @param limit the largest measured value that still reaches the target */
 export function atMost(target: string, measured: number, limit: number, unit: string): Verdict {
   return {
-    target: `${target} <= ${formatNumber(limit)} ${unit}`,
-    measured: `${formatNumber(measured)} ${unit}`,
+    target: `${target} <= ${formatNumber(limit)} ${unit}`.trimEnd(),
+    measured: `${formatNumber(measured)} ${unit}`.trimEnd(),
     reached: measured <= limit,
   };
 }
 
 export function atLeast(target: string, measured: number, limit: number, unit: string): Verdict {
   return {
-    target: `${target} >= ${formatNumber(limit)} ${unit}`,
-    measured: `${formatNumber(measured)} ${unit}`,
+    target: `${target} >= ${formatNumber(limit)} ${unit}`.trimEnd(),
+    measured: `${formatNumber(measured)} ${unit}`.trimEnd(),
     reached: measured >= limit,
   };
 }

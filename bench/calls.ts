@@ -13,8 +13,11 @@ export interface Call {
 /** Bytes of one four-digit item with its comma. */
 const ITEM_BYTES = 5;
 
-/** `count` different calls of about `payloadBytes` each; the same ones in every run. */
-export async function makeCalls(count: number, payloadBytes: number): Promise<Call[]> {
+/**
+ * `count` different calls of about `payloadBytes` each; the same ones in every run.
+ * @param waitMs how long the function waits before it answers
+ */
+export async function makeCalls(count: number, payloadBytes: number, waitMs = 0): Promise<Call[]> {
   const calls: Call[] = [];
   for (let id = 0; id < count; id++) {
     const items = Array.from(
@@ -23,7 +26,7 @@ export async function makeCalls(count: number, payloadBytes: number): Promise<Ca
     );
     const event = { id, items };
     calls.push({
-      payload: Buffer.from(JSON.stringify(event)),
+      payload: Buffer.from(JSON.stringify(waitMs > 0 ? { ...event, waitMs } : event)),
       answer: Buffer.from(JSON.stringify(await handler(event))),
     });
   }

@@ -1,5 +1,6 @@
 import { atMost, type Bench, findingsOf, Series, type Verdict } from "../bench.ts";
 import { makeCalls } from "../calls.ts";
+import { sum } from "../statistics.ts";
 import { functionNames, jobFor, RunningSubjects, type SubjectKind } from "../subject.ts";
 import { type HearthState, hearth, ownersAreGone, poolIsFull } from "../subjects/hearth.ts";
 
@@ -7,12 +8,19 @@ const NEW_OWNER = "hearth, nothing else running";
 const SAME_OWNER = "hearth, owner has an instance";
 const FROM_POOL = labelOf(NEW_OWNER, "pool");
 const PAYLOAD_BYTES = 100;
+/** Memory of an instance: eight functions of the default size. */
+const INSTANCE_MIB = 1024;
 
-/** A runtime waits in the owner's instance, which a first function has brought about. */
+/** A runtime waits in every instance of an owner that has room for another function. */
 function ownersRuntimeWaits(state: HearthState): boolean {
   const owned = state.environments.filter(({ owner }) => owner !== undefined);
-  const waits = owned.some(({ state: it }) => it === "waiting");
-  return poolIsFull(state) && (waits || owned.length === 0);
+  const instances = Map.groupBy(owned, ({ instanceId }) => instanceId);
+  return poolIsFull(state) && instances.values().every((each) => waitsOrIsFull(each));
+}
+
+function waitsOrIsFull(environments: HearthState["environments"]): boolean {
+  const usedMiB = sum(environments.map(({ memoryMiB }) => memoryMiB));
+  return environments.some(({ state }) => state === "waiting") || usedMiB >= INSTANCE_MIB;
 }
 
 function kinds(profileDirectory: string | undefined): SubjectKind[] {

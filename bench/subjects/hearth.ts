@@ -33,7 +33,12 @@ export interface HearthOptions {
 /** What the admin API says of a server. */
 export interface HearthState {
   readonly pools: readonly { target: number; ready: number; booting: number }[];
-  readonly environments: readonly { state: string; owner?: string }[];
+  readonly environments: readonly {
+    state: string;
+    instanceId: string;
+    memoryMiB: number;
+    owner?: string;
+  }[];
 }
 
 export const RUNTIME = "nodejs24.x";

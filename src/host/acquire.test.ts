@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { silentLog } from "../base/mod.ts";
 import { ManualClock, settled } from "../base/testing.ts";
 import type { FunctionVersion } from "../model/mod.ts";
-import { type Acquired, Acquirer, plainBootKey } from "./acquire.ts";
+import { type Acquired, Acquirer } from "./acquire.ts";
+import { plainBootKey } from "./boot-key.ts";
 import type { Environment } from "./environment.ts";
 import { ScriptedMachine, testVersion } from "./testing.ts";
 

@@ -9,14 +9,14 @@ import {
 } from "../base/mod.ts";
 import {
   type FunctionVersion,
-  isStartVariable,
   limits,
   type RuntimeName,
   type StartKind,
   versionKey,
 } from "../model/mod.ts";
+import { type BootKey, bootKeyOf } from "./boot-key.ts";
 import { BootQueue } from "./boot-queue.ts";
-import type { BootKey, Environment } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import type { HostInstance } from "./instance.ts";
 import { Inventory } from "./inventory.ts";
 
@@ -303,24 +303,6 @@ export class Acquirer {
 
 /** How long the pool of a runtime that would not boot is left alone. */
 const POOL_RETRY_MS = 10_000;
-
-/** What a runtime must have been booted with to become this version. */
-export function bootKeyOf(version: FunctionVersion): BootKey {
-  const { runtime, ephemeralStorageMiB, environment } = version.configuration;
-  const variables = Object.entries(environment).filter(([name]) => isStartVariable(name));
-  if (variables.length === 0) return plainBootKey(runtime, ephemeralStorageMiB);
-  const startVariables = Object.fromEntries(variables.sort());
-  const id = `${runtime}/${ephemeralStorageMiB}/${JSON.stringify(startVariables)}`;
-  return { runtime, temporaryMiB: ephemeralStorageMiB, startVariables, id };
-}
-
-/** The key of runtimes that wait for anybody. */
-export function plainBootKey(
-  runtime: RuntimeName,
-  temporaryMiB: number = limits.EPHEMERAL_STORAGE_MIB_MIN,
-): BootKey {
-  return { runtime, temporaryMiB, startVariables: {}, id: `${runtime}/${temporaryMiB}` };
-}
 
 function bootFailure(error: unknown): PlatformError {
   if (isPlatformError(error, "unsupported")) return error;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock, settled } from "../base/testing.ts";
-import { plainBootKey } from "./acquire.ts";
+import { plainBootKey } from "./boot-key.ts";
 import type { InitialiseRequest, InitialiseResult } from "./channel.ts";
 import { Environment, type EnvironmentCall, type EnvironmentRun } from "./environment.ts";
 import { failedOutcome } from "./outcome.ts";

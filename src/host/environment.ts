@@ -1,28 +1,19 @@
-import { type Clock, deferred, type Timer } from "../base/mod.ts";
+import { type Clock, deferred } from "../base/mod.ts";
 import {
   type FunctionVersion,
   limits,
   type Outcome,
   type RunReport,
-  type RuntimeName,
   type StartKind,
   versionKey,
 } from "../model/mod.ts";
 import type { Sandbox, SandboxLimits } from "../sandbox/mod.ts";
+import type { BootKey } from "./boot-key.ts";
+import { CallAttempt } from "./call-attempt.ts";
 import { CallLog, type ReportFigures, reportLine } from "./call-log.ts";
 import type { InitialiseRequest, InitialiseResult, RuntimeChannel } from "./channel.ts";
 import type { HostInstance } from "./instance.ts";
 import { exitOutcome, failedOutcome, timedOutOutcome } from "./outcome.ts";
-
-/** What a booted runtime was booted for; runtimes with equal keys can stand in for each other. */
-export interface BootKey {
-  readonly runtime: RuntimeName;
-  readonly temporaryMiB: number;
-  /** Variables that the process must see when it starts; most functions have none. */
-  readonly startVariables: Readonly<Record<string, string>>;
-  /** All of the above as one string. */
-  readonly id: string;
-}
 
 /** One call as an environment runs it. */
 export interface EnvironmentCall {
@@ -117,7 +108,9 @@ export class Environment {
     this.state = "busy";
     const initialised = this.#initialised;
     this.#initialised = undefined;
-    const attempt = new CallAttempt(call, this.#timeoutMs, this.#clock, () => this.end());
+    const attempt = new CallAttempt(call.initInsideCall, this.#timeoutMs, this.#clock, () =>
+      this.end(),
+    );
     const log = this.#log;
     const outcome =
       initialised === undefined
@@ -291,66 +284,4 @@ export function sandboxLimits(memoryMiB: number): SandboxLimits {
     cpuWeight: Math.max(2, Math.round((memoryMiB / limits.MEMORY_MIB_PER_CPU) * 1024)),
     processes: limits.PROCESSES_MAX,
   };
-}
-
-/** The clocks of one call: initialisation and handler have limits of their own. */
-class CallAttempt {
-  readonly #call: EnvironmentCall;
-  readonly #timeoutMs: number;
-  readonly #clock: Clock;
-  readonly #stop: () => Promise<void>;
-  readonly #beganAt: number;
-  #startedAt: number | undefined;
-  #timer: Timer | undefined;
-  isCold = false;
-  isTimedOut = false;
-  initTimedOut = false;
-  initDurationMs: number | undefined;
-
-  constructor(call: EnvironmentCall, timeoutMs: number, clock: Clock, stop: () => Promise<void>) {
-    this.#call = call;
-    this.#timeoutMs = timeoutMs;
-    this.#clock = clock;
-    this.#stop = stop;
-    this.#beganAt = clock.monotonic();
-  }
-
-  /** Initialisation goes on; the handler's time has not begun. */
-  initialising(): void {
-    this.isCold = true;
-    if (this.#call.initInsideCall) {
-      this.#startCallTimer();
-      return;
-    }
-    this.#timer = this.#clock.after(limits.INIT_MS_MAX, () => {
-      this.initTimedOut = true;
-      void this.#stop();
-    });
-  }
-
-  /** The handler runs. */
-  started(): void {
-    this.#startedAt = this.#clock.monotonic();
-    if (this.isCold) this.initDurationMs = this.#startedAt - this.#beganAt;
-    if (this.#call.initInsideCall && this.isCold) return;
-    this.#startCallTimer();
-  }
-
-  initFailed(): void {
-    this.initDurationMs = this.#clock.monotonic() - this.#beganAt;
-  }
-
-  /** Milliseconds that the handler took; of the whole attempt when it never ran. */
-  finish(): number {
-    this.#timer?.cancel();
-    return this.#clock.monotonic() - (this.#startedAt ?? this.#beganAt);
-  }
-
-  #startCallTimer(): void {
-    this.#timer?.cancel();
-    this.#timer = this.#clock.after(this.#timeoutMs, () => {
-      this.isTimedOut = true;
-      void this.#stop();
-    });
-  }
 }

@@ -7,7 +7,8 @@ import {
   type RuntimeName,
   type StartKind,
 } from "../model/mod.ts";
-import { type Acquired, Acquirer, type Machine, plainBootKey } from "./acquire.ts";
+import { type Acquired, Acquirer, type Machine } from "./acquire.ts";
+import { plainBootKey } from "./boot-key.ts";
 import type { EnvironmentCall, EnvironmentRun } from "./environment.ts";
 import type { FunctionLogs } from "./function-logs.ts";
 import type { HostInstance } from "./instance.ts";

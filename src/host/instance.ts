@@ -1,6 +1,7 @@
 import type { Owner, RuntimeName } from "../model/mod.ts";
 import type { Instance } from "../sandbox/mod.ts";
-import type { BootKey, Environment } from "./environment.ts";
+import type { BootKey } from "./boot-key.ts";
+import type { Environment } from "./environment.ts";
 
 /**
  * Isolated capacity of this machine: no owner while it waits in the pool, then one owner for good.

@@ -1,5 +1,6 @@
 import type { Owner, RuntimeName } from "../model/mod.ts";
-import type { BootKey, Environment } from "./environment.ts";
+import type { BootKey } from "./boot-key.ts";
+import type { Environment } from "./environment.ts";
 import type { HostInstance } from "./instance.ts";
 
 /** What this machine holds at the moment; bookkeeping only, nothing here waits or starts. */

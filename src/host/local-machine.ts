@@ -10,8 +10,9 @@ import {
 } from "../model/mod.ts";
 import type { RuntimeImage, Sandbox, SandboxDriver } from "../sandbox/mod.ts";
 import type { Machine } from "./acquire.ts";
+import type { BootKey } from "./boot-key.ts";
 import type { RuntimeChannel } from "./channel.ts";
-import { type BootKey, Environment, sandboxLimits } from "./environment.ts";
+import { Environment, sandboxLimits } from "./environment.ts";
 import { openFrameChannel } from "./frame-channel.ts";
 import { type CredentialSource, initialiseRequest } from "./function-environment.ts";
 import { HostInstance } from "./instance.ts";

@@ -2,8 +2,9 @@ import { type Clock, deferred } from "../base/mod.ts";
 import { type FunctionVersion, functionArn, type Outcome, ownerOf } from "../model/mod.ts";
 import type { Instance, Sandbox, SandboxExit, SandboxUsage } from "../sandbox/mod.ts";
 import type { Machine } from "./acquire.ts";
+import type { BootKey } from "./boot-key.ts";
 import type { InitialiseRequest, RuntimeCall, RuntimeChannel } from "./channel.ts";
-import { type BootKey, Environment } from "./environment.ts";
+import { Environment } from "./environment.ts";
 import { HostInstance } from "./instance.ts";
 
 /** A version for tests of this room; owner and name tell functions apart. */
