@@ -9,17 +9,21 @@ import { plainBootKey } from "./boot-key.ts";
 import type { Environment } from "./environment.ts";
 import { ScriptedMachine, testVersion } from "./testing.ts";
 
-function newAcquirer(environmentsMax = 1000): { acquirer: Acquirer; machine: ScriptedMachine } {
+function newAcquirer(environmentsMax = 1000): {
+  acquirer: Acquirer;
+  machine: ScriptedMachine;
+  clock: ManualClock;
+} {
   const clock = new ManualClock();
   const machine = new ScriptedMachine(clock);
   const options = { machine, log: silentLog, clock, bootConcurrency: 4, environmentsMax };
-  return { acquirer: new Acquirer(options), machine };
+  return { acquirer: new Acquirer(options), machine, clock };
 }
 
 /** What a finished call leaves behind. */
-function giveBack(acquirer: Acquirer, environment: Environment): void {
+function giveBack(acquirer: Acquirer, environment: Environment, durationMs = 100): void {
   environment.state = "idle";
-  acquirer.release(environment);
+  acquirer.release(environment, durationMs);
 }
 
 async function pooledAcquirer(count: number): Promise<ReturnType<typeof newAcquirer>> {
@@ -176,4 +180,42 @@ test("Acquirer: an idle environment whose process has ended is not given to a ca
   await settled();
   const second = await acquirer.acquire(testVersion());
   assert.notEqual(second.environment, first.environment);
+});
+
+/** Six environments of one version, idle after calls of this length. */
+async function withIdle(durationMs: number): Promise<ReturnType<typeof newAcquirer>> {
+  const made = newAcquirer();
+  const calls = Array.from({ length: 6 }, () => made.acquirer.acquire(testVersion()));
+  for (const { environment } of await Promise.all(calls)) {
+    giveBack(made.acquirer, environment, durationMs);
+  }
+  return made;
+}
+
+test("Acquirer: many short calls share a few environments, one after another", async () => {
+  const { acquirer } = await withIdle(0.1);
+  const version = testVersion();
+  const running = await Promise.all([1, 2, 3, 4].map(() => acquirer.acquire(version)));
+  const fifth = acquirer.acquire(version);
+  await settled();
+  giveBack(acquirer, running[0]?.environment as Environment, 0.1);
+  assert.equal((await fifth).environment, running[0]?.environment);
+});
+
+test("Acquirer: a short call waits a moment for others, then takes an idle environment", async () => {
+  const { acquirer, clock } = await withIdle(0.1);
+  const version = testVersion();
+  const running = await Promise.all([1, 2, 3, 4].map(() => acquirer.acquire(version)));
+  const fifth = acquirer.acquire(version);
+  await clock.advance(5);
+  const { environment, start } = await fifth;
+  assert.equal(start, "warm");
+  assert.ok(running.every((other) => other.environment !== environment));
+});
+
+test("Acquirer: long calls never wait while an environment is idle", async () => {
+  const { acquirer } = await withIdle(50);
+  const version = testVersion();
+  const running = await Promise.all([1, 2, 3, 4, 5, 6].map(() => acquirer.acquire(version)));
+  assert.equal(new Set(running.map(({ environment }) => environment)).size, 6);
 });

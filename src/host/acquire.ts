@@ -1,7 +1,6 @@
 import {
+  assert,
   type Clock,
-  type Deferred,
-  deferred,
   isPlatformError,
   type Log,
   messageOf,
@@ -19,6 +18,8 @@ import { BootQueue } from "./boot-queue.ts";
 import type { Environment } from "./environment.ts";
 import type { HostInstance } from "./instance.ts";
 import { Inventory } from "./inventory.ts";
+import { Paces } from "./pace.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** An environment that belongs to one call until it is released or ended. */
 export interface Acquired {
@@ -46,11 +47,6 @@ export interface AcquirerOptions {
   readonly environmentsMax: number;
 }
 
-interface Waiter {
-  readonly version: FunctionVersion;
-  readonly granted: Deferred<Acquired>;
-}
-
 /**
  * The acquisition ladder (P21): idle environment of this version, room in an instance of the owner,
  * instance from the warm pool, new instance. A call that has to wait for a boot takes whatever
@@ -63,8 +59,8 @@ export class Acquirer {
   readonly #clock: Clock;
   readonly #environmentsMax: number;
   readonly #boots: BootQueue;
-  readonly #waiters = new Map<string, Waiter[]>();
-  #waiting = 0;
+  readonly #line: WaitingLine<Acquired>;
+  readonly #paces: Paces;
   /** Runtimes that could not be booted for the pool, and when to try again. */
   readonly #poolRetryAt = new Map<RuntimeName, number>();
 
@@ -74,17 +70,29 @@ export class Acquirer {
     this.#clock = options.clock;
     this.#environmentsMax = options.environmentsMax;
     this.#boots = new BootQueue(options.bootConcurrency, () => this.#makeRoom());
+    this.#line = new WaitingLine(options.clock);
+    this.#paces = new Paces(options.bootConcurrency);
   }
 
   /** Calls that wait for an environment. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#line.size;
   }
 
   /** @throws PlatformError kinds "overloaded", "unavailable", "unsupported", "corrupt" */
   async acquire(version: FunctionVersion): Promise<Acquired> {
-    const idle = this.inventory.takeIdle(versionKey(version));
-    if (idle !== undefined) return { environment: idle, start: "warm" };
+    const wanted = versionKey(version);
+    if (this.#paces.isCrowded(wanted)) {
+      const passedOn = await this.#line.join(wanted, MOMENT_MS);
+      if (passedOn !== undefined) return this.#granted(passedOn);
+    }
+    const idle = this.inventory.takeIdle(wanted);
+    if (idle !== undefined) return this.#granted({ environment: idle, start: "warm" });
+    return this.#granted(await this.#acquireNew(version));
+  }
+
+  /** The lower rungs: an environment that has not run this version yet. */
+  async #acquireNew(version: FunctionVersion): Promise<Acquired> {
     const key = bootKeyOf(version);
     const memoryMiB = version.configuration.memorySizeMiB;
     const own = this.inventory.instanceWithRoom(version.owner, memoryMiB, key);
@@ -105,14 +113,18 @@ export class Acquirer {
     return await this.#bootFor(version, fresh, key, "cold");
   }
 
-  /** Gives an environment back after a call: to whoever waits for its version, or to the idle. */
-  release(environment: Environment): void {
+  /**
+   * Gives an environment back after a call: to whoever waits for its version, or to the idle.
+   * @param durationMs how long the handler ran
+   */
+  release(environment: Environment, durationMs: number): void {
+    this.#paces.ended(environment.versionKey, durationMs);
     if (environment.state !== "idle" || environment.isRetired) {
       this.discard(environment);
       return;
     }
-    const waiter = this.#nextWaiter(environment.versionKey);
-    if (waiter !== undefined) waiter.granted.resolve({ environment, start: "warm" });
+    const waiter = this.#line.next(environment.versionKey);
+    if (waiter !== undefined) waiter.resolve({ environment, start: "warm" });
     else this.inventory.putIdle(environment);
     this.#boots.startMore();
   }
@@ -152,6 +164,12 @@ export class Acquirer {
     });
   }
 
+  /** Forgets what is known of versions that nothing runs or waits of. */
+  prune(): void {
+    this.inventory.prune();
+    this.#paces.prune();
+  }
+
   /** False for a while after a boot for this pool has failed. */
   mayFillPool(runtime: RuntimeName): boolean {
     return this.#clock.monotonic() >= (this.#poolRetryAt.get(runtime) ?? 0);
@@ -172,10 +190,7 @@ export class Acquirer {
   /** Starts no more boots and refuses whoever waits. */
   close(): void {
     this.#boots.close();
-    for (const waiters of this.#waiters.values()) {
-      for (const waiter of waiters) waiter.granted.reject(shuttingDown());
-    }
-    this.#waiters.clear();
+    this.#line.close(shuttingDown());
   }
 
   async #claim(
@@ -195,35 +210,33 @@ export class Acquirer {
   }
 
   /** Waits for a boot in `instance`, or for an environment of the version that becomes idle. */
-  #bootFor(
+  async #bootFor(
     version: FunctionVersion,
     instance: HostInstance,
     key: BootKey,
     start: StartKind,
   ): Promise<Acquired> {
-    if (this.#waiting >= limits.ACQUISITIONS_WAITING_MAX) {
+    if (this.#line.size >= limits.ACQUISITIONS_WAITING_MAX) {
       throw new PlatformError(
         { kind: "overloaded", queue: "acquisition" },
-        `${this.#waiting} calls wait for an environment already`,
+        `${this.#line.size} calls wait for an environment already`,
       );
     }
-    const waiter: Waiter = { version, granted: deferred<Acquired>() };
-    const waitersKey = versionKey(version);
-    const waiters = this.#waiters.get(waitersKey);
-    if (waiters === undefined) this.#waiters.set(waitersKey, [waiter]);
-    else waiters.push(waiter);
-    this.#waiting++;
+    const wantedKey = versionKey(version);
+    const turn = this.#line.join(wantedKey);
     const memoryMiB = version.configuration.memorySizeMiB;
     instance.bootingMiB += memoryMiB;
     this.#boots.add("call", {
       isWanted: () => {
-        const wanted = this.#waiters.has(waitersKey) && !instance.isEnded;
+        const wanted = this.#line.has(wantedKey) && !instance.isEnded;
         if (!wanted) this.#abandonBoot(instance, memoryMiB);
         return wanted;
       },
       run: () => this.#bootAndGrant(version, instance, key, start),
     });
-    return waiter.granted.promise;
+    const acquired = await turn;
+    assert(acquired, "a call that waits without limit is served or refused");
+    return acquired;
   }
 
   async #bootAndGrant(
@@ -232,22 +245,22 @@ export class Acquirer {
     key: BootKey,
     start: StartKind,
   ): Promise<void> {
-    const waitersKey = versionKey(version);
+    const wantedKey = versionKey(version);
     try {
       const environment = await this.#machine.boot(instance, key);
       instance.bootingMiB -= version.configuration.memorySizeMiB;
       this.#admit(environment);
-      const waiter = this.#nextWaiter(waitersKey);
+      const waiter = this.#line.next(wantedKey);
       // Whoever asked was served meanwhile: the runtime stays as the owner's spare.
       if (waiter === undefined) return;
       this.#claim(environment, version, start).then(
-        (acquired) => waiter.granted.resolve(acquired),
-        (error) => waiter.granted.reject(error),
+        (acquired) => waiter.resolve(acquired),
+        (error) => waiter.reject(error),
       );
     } catch (error) {
       this.#log.error("boot.failed", { instanceId: instance.id, reason: messageOf(error) });
       this.#abandonBoot(instance, version.configuration.memorySizeMiB);
-      this.#nextWaiter(waitersKey)?.granted.reject(bootFailure(error));
+      this.#line.next(wantedKey)?.reject(bootFailure(error));
     }
   }
 
@@ -281,13 +294,9 @@ export class Acquirer {
     if (isUnused && !instance.isEnded) void this.endInstance(instance);
   }
 
-  #nextWaiter(waitersKey: string): Waiter | undefined {
-    const waiters = this.#waiters.get(waitersKey);
-    const waiter = waiters?.shift();
-    if (waiter === undefined) return undefined;
-    this.#waiting--;
-    if (waiters?.length === 0) this.#waiters.delete(waitersKey);
-    return waiter;
+  #granted(acquired: Acquired): Acquired {
+    this.#paces.began(acquired.environment.versionKey);
+    return acquired;
   }
 
   /** Whether one more runtime fits on this machine, after ending an idle one if need be. */
@@ -301,6 +310,8 @@ export class Acquirer {
   }
 }
 
+/** How long a short call waits for another to end before it takes an environment of its own. */
+const MOMENT_MS = 5;
 /** How long the pool of a runtime that would not boot is left alone. */
 const POOL_RETRY_MS = 10_000;
 

@@ -174,10 +174,13 @@ export class Host implements AsyncDisposable {
       initInsideCall,
       ...(call.clientContext === undefined ? {} : { clientContext: call.clientContext }),
     };
+    let durationMs = 0;
     try {
-      return await environment.run(environmentCall);
+      const run = await environment.run(environmentCall);
+      durationMs = run.report.durationMs;
+      return run;
     } finally {
-      this.#acquirer.release(environment);
+      this.#acquirer.release(environment, durationMs);
     }
   }
 
@@ -240,7 +243,7 @@ export class Host implements AsyncDisposable {
       if (idleMs > keepAliveMs || isOld) this.#acquirer.discard(environment);
       else if (idleMs > freezeAfterMs) environment.freeze();
     }
-    inventory.prune();
+    this.#acquirer.prune();
     for (const instance of [...inventory.instances]) {
       if (instance.owner === undefined) continue;
       if (instance.isIdle) void this.#acquirer.endInstance(instance);

@@ -104,7 +104,9 @@ describe("files", () => {
   });
 
   test("ISO-1: attack: find descriptors that the server left open", async () => {
-    const listing = (await guarded.run(
+    // A sibling of the same user booted later: what leaked here would open the host's tree to it.
+    await using later = await Guest.boot(closedInstance);
+    const listing = (await later.run(
       "result = [os.readlink('/proc/self/fd/' + n) for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n)]",
     )) as string[];
     const foreign = listing.filter(

@@ -55,6 +55,10 @@ class Loop:
         def arrived():
             self.forget(ours)
             data, descriptors, _, _ = socket.recv_fds(ours, REPORT_BYTES, 4)
+            # Received descriptors would be inherited by every sandbox that is started later. (Not
+            # by MSG_CMSG_CLOEXEC: recv_fds ignores its flags.)
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)
             ours.close()
             done(json.loads(data) if data else None, descriptors)
 
