@@ -8,10 +8,17 @@ export class CallLog {
   readonly #parts: Buffer[] = [];
   #bytes = 0;
   #dropped = 0;
+  #onPart: ((part: Buffer) => void) | undefined;
+
+  /** Hands on every part as it is written, to somebody who follows the function's log. */
+  follow(onPart: (part: Buffer) => void): void {
+    this.#onPart = onPart;
+    for (const part of this.#parts) onPart(part);
+  }
 
   /** A line of the platform's own (START, END, REPORT); never dropped. */
   line(text: string): void {
-    this.#parts.push(Buffer.from(text, "utf8"));
+    this.#keep(Buffer.from(text, "utf8"));
   }
 
   /** Output of the function; what exceeds LOG_BYTES_PER_CALL_MAX is counted and dropped. */
@@ -22,7 +29,7 @@ export class CallLog {
     this.#dropped += chunk.length - kept.length;
     if (kept.length === 0) return;
     this.#bytes += kept.length + PART_BYTES;
-    this.#parts.push(kept);
+    this.#keep(kept);
   }
 
   /** Output that is not yet closed by a line end gets one, so that the next line stands alone. */
@@ -33,6 +40,11 @@ export class CallLog {
     }
     const last = this.#parts.at(-1);
     if (last !== undefined && last.length > 0 && last[last.length - 1] !== 10) this.line("\n");
+  }
+
+  #keep(part: Buffer): void {
+    this.#parts.push(part);
+    this.#onPart?.(part);
   }
 
   bytes(): Buffer {

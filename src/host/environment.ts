@@ -25,6 +25,8 @@ export interface EnvironmentCall {
   readonly start: StartKind;
   /** Whether a slow initialisation counts against the call's own time-out (a second attempt). */
   readonly initInsideCall: boolean;
+  /** Sees the call's log as it is written; absent when nobody follows. */
+  readonly onLog?: ((part: Buffer) => void) | undefined;
 }
 
 export interface EnvironmentRun {
@@ -112,6 +114,7 @@ export class Environment {
       this.end(),
     );
     const log = this.#log;
+    if (call.onLog !== undefined) log.follow(call.onLog);
     const outcome =
       initialised === undefined
         ? await this.#callWarm(call, attempt, log)

@@ -27,6 +27,8 @@ export class FunctionLogs implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #functions = new Map<string, FunctionLog>();
+  /** Logs with lines that are not in their files yet. */
+  readonly #unwritten = new Set<FunctionLog>();
   #isFlushDue = false;
   /** Writes follow one another, so that lines keep their order. */
   #written: Promise<void> = Promise.resolve();
@@ -37,15 +39,26 @@ export class FunctionLogs implements AsyncDisposable {
     this.#log = options.log;
   }
 
-  append(owner: Owner, name: string, lines: Buffer): void {
+  /** How followers of a function see a call as it goes; undefined when there are none. */
+  followed(owner: Owner, name: string): ((lines: Buffer) => void) | undefined {
+    const followers = this.#functions.get(`${owner}/${name}`)?.followers;
+    if (followers === undefined || followers.size === 0) return undefined;
+    return (lines) => {
+      for (const follower of followers) follower(lines);
+    };
+  }
+
+  /** @param isSeen whether followers were handed these lines as they were written */
+  append(owner: Owner, name: string, lines: Buffer, isSeen = false): void {
     const target = this.#functionLog(owner, name);
-    for (const follower of target.followers) follower(lines);
+    if (!isSeen) for (const follower of target.followers) follower(lines);
     if (target.pendingBytes + lines.length > PENDING_BYTES_MAX) {
       target.droppedBytes += lines.length;
     } else {
       target.pending.push(lines);
       target.pendingBytes += lines.length;
     }
+    this.#unwritten.add(target);
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
     this.#clock.after(FLUSH_DELAY_MS, () => void this.flush());
@@ -123,8 +136,9 @@ export class FunctionLogs implements AsyncDisposable {
   }
 
   async #writeAll(): Promise<void> {
-    for (const target of this.#functions.values()) {
-      if (target.pending.length > 0) await this.#write(target);
+    for (const target of this.#unwritten) {
+      this.#unwritten.delete(target);
+      await this.#write(target);
     }
   }
 

@@ -133,20 +133,22 @@ test("Host: calls are written to the function's log in their order", async () =>
   );
 });
 
-test("FunctionLogs: followers see what is logged from then on, until they leave", async () => {
+test("FunctionLogs: followers see a call's log while it goes on, until they leave", async () => {
   await using opened = await openHost();
   const version = testVersion();
-  const left = new AbortController();
-  const seen: string[] = [];
-  const following = (async () => {
-    for await (const chunk of opened.logs.follow(version.owner, "f", left.signal)) {
-      seen.push(chunk.toString());
-      left.abort();
-    }
-  })();
-  await settled();
   await opened.call(version);
-  await following;
-  assert.equal(seen.length, 1);
-  assert.match(seen[0] ?? "", /^START/);
+  const channel = opened.machine.channels.at(0);
+  assert.ok(channel);
+  channel.autoAnswer = undefined;
+  const left = new AbortController();
+  const followed = opened.logs.follow(version.owner, "f", left.signal);
+  const lines = followed[Symbol.asyncIterator]();
+  const first = lines.next();
+  await settled();
+  const running = opened.call(version);
+  assert.match(String((await first).value), /^START/);
+  channel.calls[0]?.answer({ status: "succeeded", payload: Buffer.from("1") });
+  await running;
+  assert.match(String((await lines.next()).value), /^END/);
+  left.abort();
 });

@@ -101,10 +101,12 @@ export class Host implements AsyncDisposable {
    * @throws PlatformError when no environment could be had
    */
   async run(call: HostCall): Promise<InvokeResult> {
-    let run = await this.#runOnce(call, false);
-    if (run.initTimedOut) run = await this.#runOnce(call, true);
     const { owner, name } = call.version;
-    this.#options.logs.append(owner, name, run.report.log);
+    const { logs } = this.#options;
+    const onLog = logs.followed(owner, name);
+    let run = await this.#runOnce(call, false, onLog);
+    if (run.initTimedOut) run = await this.#runOnce(call, true, onLog);
+    logs.append(owner, name, run.report.log, onLog !== undefined);
     if (run.report.start !== "warm") this.#replenish();
     return { version: call.version, outcome: run.outcome, report: run.report };
   }
@@ -160,7 +162,11 @@ export class Host implements AsyncDisposable {
     );
   }
 
-  async #runOnce(call: HostCall, initInsideCall: boolean): Promise<EnvironmentRun> {
+  async #runOnce(
+    call: HostCall,
+    initInsideCall: boolean,
+    onLog: EnvironmentCall["onLog"],
+  ): Promise<EnvironmentRun> {
     const acquired = await this.#acquirer.acquire(call.version);
     const { environment, start } = acquired;
     call.onAcquired(acquired);
@@ -172,6 +178,7 @@ export class Host implements AsyncDisposable {
       payload: call.payload,
       start,
       initInsideCall,
+      onLog,
       ...(call.clientContext === undefined ? {} : { clientContext: call.clientContext }),
     };
     let durationMs = 0;

@@ -115,6 +115,9 @@ export class ScriptedChannel implements RuntimeChannel {
 export class ScriptedMachine implements Machine {
   readonly boots: Array<{ instance: HostInstance; key: BootKey; finish(): void }> = [];
   readonly sandboxes: ScriptedSandbox[] = [];
+  /** Of the environments in the order in which they were given to functions. */
+  readonly channels: ScriptedChannel[] = [];
+  readonly #channelOf = new Map<Environment, ScriptedChannel>();
   isManual = false;
   readonly #clock: Clock;
   #count = 0;
@@ -140,10 +143,15 @@ export class ScriptedMachine implements Machine {
     if (this.isManual) await booted.promise;
     const sandbox = new ScriptedSandbox(`environment-${++this.#count}`);
     this.sandboxes.push(sandbox);
-    return new Environment(sandbox.id, instance, key, sandbox, new ScriptedChannel(), this.#clock);
+    const channel = new ScriptedChannel();
+    const { id } = sandbox;
+    const environment = new Environment(id, instance, key, sandbox, channel, this.#clock);
+    this.#channelOf.set(environment, channel);
+    return environment;
   }
 
   async load(environment: Environment, version: FunctionVersion): Promise<void> {
+    this.channels.push(this.#channelOf.get(environment) as ScriptedChannel);
     environment.assign(version, {
       handler: version.configuration.handler,
       environment: {},
