@@ -10,6 +10,8 @@ const { runtimeError, toResponseText } = require("./errors.cjs");
 const { loadHandler } = require("./handler.cjs");
 const { Invoker } = require("./invoke.cjs");
 const logging = require("./logging.cjs");
+const { fitHeap } = require("./memory.cjs");
+const { preload } = require("./preload.cjs");
 const { rehearse, rehearseTypeScript } = require("./rehearsal.cjs");
 
 const { parse, stringify } = JSON;
@@ -46,6 +48,7 @@ class Runtime {
 
   async #initialise(request) {
     this.#stopRehearsing();
+    fitHeap(request.memoryMiB);
     applyEnvironment(request.environment);
     this.#logError = logging.install({
       write: (text) => this.#channel.log(text),
@@ -56,6 +59,7 @@ class Runtime {
     this.#channel.keepAlive(false);
     try {
       process.chdir(taskRoot);
+      await preload(taskRoot);
       const handler = await loadHandler(taskRoot, request.handler);
       // A rejection that the module left unhandled comes up now, and fails the initialisation.
       await new Promise(setImmediate);
@@ -78,7 +82,7 @@ class Runtime {
 
   #endInitialisation(error, exitCode) {
     this.#channel.send(FRAME.INIT_ERROR, toResponseText(error));
-    process.exit(exitCode);
+    this.#channel.exitAfterHost(exitCode);
   }
 
   #watchProcess() {
@@ -99,7 +103,10 @@ class Runtime {
   }
 
   #die(error, exitCode) {
-    if (!this.#invoker) this.#endInitialisation(error, exitCode);
+    if (!this.#invoker) {
+      this.#endInitialisation(error, exitCode);
+      return;
+    }
     if (this.#invoker.busy) this.#invoker.abort(error);
     process.exit(exitCode);
   }

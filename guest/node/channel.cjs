@@ -10,6 +10,8 @@ const { createServer } = require("node:net");
 
 const HEADER_BYTES = 5;
 const RETRY_MS = 1;
+/** How long the host may take to hang up on a runtime that could not be initialised. */
+const LINGER_MS = 1000;
 /** AWS cuts log events at the same length. */
 const LOG_BYTES_MAX = 256 * 1024;
 /** A UTF-16 unit takes at most this many bytes in UTF-8. */
@@ -19,6 +21,7 @@ const { wait } = Atomics;
 const { allocUnsafe, byteLength, concat, from } = Buffer;
 /** Runs no handlers of the user, unlike process.exit. */
 const exit = process.reallyExit.bind(process);
+const later = setTimeout;
 
 /** Frame types; the host's copy is src/host/frame-channel.ts. */
 const FRAME = Object.freeze({
@@ -52,12 +55,13 @@ class Channel {
   #held = 0;
   #wanted = HEADER_BYTES;
   #onFrame = () => {};
+  #exitCode = 1;
 
   constructor(socket) {
     this.#socket = socket;
     this.#descriptor = socket._handle.fd;
     // Without its host a runtime has no purpose, whatever else it still does.
-    const leave = () => exit(1);
+    const leave = () => exit(this.#exitCode);
     socket.on("error", leave);
     socket.on("close", leave);
   }
@@ -89,6 +93,17 @@ class Channel {
     const frame = encode(type, text);
     if (this.#socket.writableLength > 0) this.#socket.write(frame);
     else this.#write(frame, false);
+  }
+
+  /**
+   * Ends the process as soon as the host has hung up. Were it the first to close, a frame that the
+   * host is just writing would meet a closed socket and cost it what was sent last.
+   */
+  exitAfterHost(exitCode) {
+    this.#exitCode = exitCode;
+    this.#onFrame = () => {};
+    this.keepAlive(true);
+    later(() => exit(exitCode), LINGER_MS);
   }
 
   /** Text or bytes for the function's log, cut into frames of bounded length. */

@@ -18,6 +18,12 @@ const MOUNTED_GUEST = "/var/runtime";
 const SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/bin";
 const LIBRARY_PATH =
   "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
+/**
+ * V8 sees the host's memory, not the sandbox's limit, and would let garbage grow past 128 MB before
+ * it collects for the first time. Small at the start, so that every size of function can take the
+ * same waiting runtime; the guest sets the rest when it learns the size (guest/node/memory.cjs).
+ */
+const NODE_HEAP_FLAGS = ["--initial-old-space-size=16", "--max-semi-space-size=8"];
 const COMMON = { TZ: ":UTC", LD_LIBRARY_PATH: LIBRARY_PATH };
 
 export interface RuntimeOptions {
@@ -79,7 +85,7 @@ async function nodeImage(name: RuntimeName, options: RuntimeOptions): Promise<Ru
   const guest = path.join(GUEST_DIRECTORY, "node");
   return {
     id: `${name}-${wanted.version}-${process.arch}-${digestOf(guest)}`,
-    argv: [MOUNTED_NODE, `${MOUNTED_GUEST}/bootstrap.cjs`],
+    argv: [MOUNTED_NODE, ...NODE_HEAP_FLAGS, `${MOUNTED_GUEST}/bootstrap.cjs`],
     environment: {
       ...COMMON,
       LANG: "en_US.UTF-8",

@@ -16,6 +16,7 @@ import { Environment, sandboxLimits } from "./environment.ts";
 import { openFrameChannel } from "./frame-channel.ts";
 import { type CredentialSource, initialiseRequest } from "./function-environment.ts";
 import { HostInstance } from "./instance.ts";
+import { parseNodeOptions } from "./node-options.ts";
 import { openRuntimeApi } from "./runtime-api.ts";
 
 /** Port on which Hearth's own services answer inside every sandbox: the one they have outside. */
@@ -164,7 +165,17 @@ interface Surroundings {
 }
 
 function withStartVariables(image: RuntimeImage, key: BootKey): RuntimeImage {
-  return { ...image, environment: { ...image.environment, ...key.startVariables } };
+  const environment = { ...image.environment, ...key.startVariables };
+  const { NODE_OPTIONS } = key.startVariables;
+  if (NODE_OPTIONS !== undefined && familyOf(key.runtime) === "node") {
+    const { atBoot, preloads } = parseNodeOptions(NODE_OPTIONS);
+    // The guest sets the variable as it was given when it learns the function's environment.
+    Object.assign(environment, {
+      NODE_OPTIONS: atBoot,
+      HEARTH_PRELOADS: JSON.stringify(preloads),
+    });
+  }
+  return { ...image, environment };
 }
 
 /** A server in the sandbox's network that ends with the sandbox. */

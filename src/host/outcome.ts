@@ -43,11 +43,17 @@ function exitText(exit: SandboxExit): string {
 /** How Go's os/exec, and so AWS's messages, name the signals that end runtimes. */
 const SIGNAL_WORDS: Readonly<Record<string, string>> = {
   SIGABRT: "aborted",
+  SIGALRM: "alarm clock",
   SIGBUS: "bus error",
   SIGFPE: "floating point exception",
+  SIGHUP: "hangup",
   SIGILL: "illegal instruction",
+  SIGINT: "interrupt",
   SIGKILL: "killed",
+  SIGPIPE: "broken pipe",
+  SIGQUIT: "quit",
   SIGSEGV: "segmentation fault",
   SIGTERM: "terminated",
+  SIGTRAP: "trace/breakpoint trap",
   SIGSYS: "bad system call",
 };

@@ -14,6 +14,8 @@ LOG_BYTES_MAX = 256 * 1024
 
 HEADER = struct.Struct(">IB")
 READ_BUFFER_BYTES = 64 * 1024
+# How long the host may take to hang up on a runtime that could not be initialised.
+LINGER_SECONDS = 1
 STANDARD_ERROR = 2
 
 
@@ -55,6 +57,18 @@ class Channel:
                 self._socket.sendall(HEADER.pack(len(payload) + 1, kind) + payload)
             except OSError:
                 os._exit(1)
+
+    def linger(self):
+        """
+        Reads until the host has hung up. Were the runtime the first to close, a frame that the host
+        is just writing would meet a closed socket and cost it what was sent last.
+        """
+        self._socket.settimeout(LINGER_SECONDS)
+        try:
+            while self._input.read1(READ_BUFFER_BYTES):
+                pass
+        except OSError:
+            pass
 
     def log(self, data):
         """Writes bytes to the function's log."""

@@ -52,6 +52,7 @@ def _initialise(channel, init, task_root, opt_root):
         description = errors.describe(error)
         log.error(description)
         channel.send(frames.INIT_ERROR, errors.encode(description))
+        channel.linger()
         sys.exit(1)
 
 
