@@ -3,11 +3,10 @@
  * Finds the user's handler as AWS's Node runtime does.
  * Source: aws-lambda-nodejs-runtime-interface-client, UserFunction.js (22) and src/function (24).
  */
-const { statSync, readFileSync } = require("node:fs");
+const { statSync } = require("node:fs");
 const path = require("node:path");
 const { pathToFileURL } = require("node:url");
 const { runtimeError } = require("./errors.cjs");
-const { parse } = JSON;
 
 /** After these, and only these, extensions a file is looked for; order as AWS's. */
 const EXTENSIONS = ["", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"];
@@ -53,7 +52,7 @@ async function loadModule(root, folder, moduleName) {
     const stem = path.resolve(root, folder, moduleName);
     for (const extension of EXTENSIONS) {
       const file = stem + extension;
-      if (isFile(file)) return await loadFile(file, extension);
+      if (isFile(file)) return await loadFile(file);
     }
     return require(require.resolve(moduleName, { paths: [root, path.join(root, folder)] }));
   } catch (error) {
@@ -67,41 +66,14 @@ async function loadModule(root, folder, moduleName) {
   }
 }
 
-/** CommonJS goes through require, which is quicker than import and gives all named exports. */
-async function loadFile(file, extension) {
-  const isModule =
-    extension === ".mjs" ||
-    extension === ".mts" ||
-    ((extension === ".js" || extension === ".ts") && isInModulePackage(path.dirname(file)));
-  if (isModule) return import(pathToFileURL(file).href);
+/** Modules of either kind go through require, which is quicker than import. */
+async function loadFile(file) {
   try {
     return require(file);
   } catch (error) {
-    // ES module syntax with top-level await in a file that is not marked as a module.
+    // Only import can wait for a top-level await; nothing of the module has run yet.
     if (error?.code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
     return import(pathToFileURL(file).href);
-  }
-}
-
-/** Whether the nearest package.json says `"type": "module"`. */
-function isInModulePackage(folder) {
-  if (folder.endsWith("/node_modules")) return false;
-  const text = readIfPresent(path.join(folder, "package.json"));
-  if (text !== undefined) {
-    try {
-      return parse(text)?.type === "module";
-    } catch {
-      return false;
-    }
-  }
-  return folder !== "/" && isInModulePackage(path.dirname(folder));
-}
-
-function readIfPresent(file) {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return undefined;
   }
 }
 

@@ -96,12 +96,15 @@ export class Environment {
     this.version = version;
     this.versionKey = versionKey(version);
     this.reservedMiB = version.configuration.memorySizeMiB;
-    this.sandbox.limit(sandboxLimits(this.reservedMiB));
     this.instance.lastKey = this.bootKey;
     this.instance.lastAssignedAt = this.#clock.monotonic();
     this.#initialised = this.#channel.initialise(request);
     // The failure is met where the call awaits it; here it must only not go unheard.
     this.#initialised.catch(() => {});
+    // It was booted with the least a function can have.
+    if (this.reservedMiB !== limits.MEMORY_MIB_MIN) {
+      this.sandbox.limit(sandboxLimits(this.reservedMiB));
+    }
   }
 
   /** Runs one call; afterwards the environment is idle, or ended when the process cannot go on. */

@@ -9,13 +9,16 @@ import {
 } from "../model/mod.ts";
 import type { ResolvedFunction } from "../registry/mod.ts";
 
+/** A record as it is kept: its time becomes text only when somebody asks. */
+type KeptRecord = Omit<DecisionRecord, "receivedAt"> & { readonly receivedAtMs: number };
+
 /** Writes the story of one call as it goes. */
 export class DecisionWriter {
-  readonly record: DecisionRecord;
+  readonly record: KeptRecord;
   readonly #clock: Clock;
   readonly #receivedAt: number;
 
-  constructor(record: DecisionRecord, clock: Clock, receivedAt: number) {
+  constructor(record: KeptRecord, clock: Clock, receivedAt: number) {
     this.record = record;
     this.#clock = clock;
     this.#receivedAt = receivedAt;
@@ -54,13 +57,35 @@ export class DecisionWriter {
   }
 }
 
+/** The last records of one owner; the newest overwrites the oldest. */
+class Ring {
+  readonly #records: KeptRecord[] = [];
+  #next = 0;
+
+  get size(): number {
+    return this.#records.length;
+  }
+
+  push(record: KeptRecord): void {
+    this.#records[this.#next] = record;
+    this.#next = (this.#next + 1) % limits.DECISION_RECORDS_PER_OWNER_MAX;
+  }
+
+  find(requestId: string): KeptRecord | undefined {
+    return this.#records.find((record) => record.requestId === requestId);
+  }
+}
+
 /**
  * The decision records of recent calls, in memory: each owner keeps its last
- * DECISION_RECORDS_PER_OWNER_MAX, all together DECISION_RECORDS_MAX. A restart forgets them.
+ * DECISION_RECORDS_PER_OWNER_MAX; when all have more than DECISION_RECORDS_MAX, those of the owner
+ * who began to call first are forgotten. A restart forgets them all. Writing is on the way
+ * of every call and costs an array store; reading searches.
  */
 export class DecisionRecords {
   readonly #clock: Clock;
-  readonly #byOwner = new Map<Owner, Map<string, DecisionRecord>>();
+  /** In the order in which their owners first called since they were last forgotten. */
+  readonly #rings = new Map<Owner, Ring>();
   #count = 0;
 
   constructor(clock: Clock) {
@@ -69,11 +94,11 @@ export class DecisionRecords {
 
   /** Opens the record of a call with what its name was resolved to. */
   begin(request: InvokeRequest, resolved: ResolvedFunction): DecisionWriter {
-    const record: DecisionRecord = {
+    const record: KeptRecord = {
       requestId: request.requestId,
       owner: request.owner,
       functionArn: resolved.invokedArn,
-      receivedAt: new Date(this.#clock.now()).toISOString(),
+      receivedAtMs: this.#clock.now(),
       decisions: [],
       status: "running",
     };
@@ -85,33 +110,30 @@ export class DecisionRecords {
   }
 
   get(owner: Owner, requestId: string): DecisionRecord | undefined {
-    return this.#byOwner.get(owner)?.get(requestId);
+    const kept = this.#rings.get(owner)?.find(requestId);
+    if (kept === undefined) return undefined;
+    const { receivedAtMs, ...record } = kept;
+    return { ...record, receivedAt: new Date(receivedAtMs).toISOString() };
   }
 
-  #keep(record: DecisionRecord): void {
-    let ofOwner = this.#byOwner.get(record.owner);
-    if (ofOwner === undefined) {
-      ofOwner = new Map();
-      this.#byOwner.set(record.owner, ofOwner);
+  #keep(record: KeptRecord): void {
+    let ring = this.#rings.get(record.owner);
+    if (ring === undefined) {
+      ring = new Ring();
+      this.#rings.set(record.owner, ring);
     }
-    if (!ofOwner.has(record.requestId)) this.#count++;
-    ofOwner.set(record.requestId, record);
-    if (ofOwner.size > limits.DECISION_RECORDS_PER_OWNER_MAX) this.#dropOldest(ofOwner);
-    if (this.#count > limits.DECISION_RECORDS_MAX) this.#dropFromLargest();
+    const before = ring.size;
+    ring.push(record);
+    this.#count += ring.size - before;
+    if (this.#count > limits.DECISION_RECORDS_MAX) this.#forgetOldest(record.owner);
   }
 
-  #dropOldest(records: Map<string, DecisionRecord>): void {
-    const oldest = records.keys().next();
-    if (oldest.done) return;
-    records.delete(oldest.value);
-    this.#count--;
-  }
-
-  #dropFromLargest(): void {
-    let largest: Map<string, DecisionRecord> | undefined;
-    for (const records of this.#byOwner.values()) {
-      if (largest === undefined || records.size > largest.size) largest = records;
+  #forgetOldest(spared: Owner): void {
+    for (const [owner, ring] of this.#rings) {
+      if (owner === spared) continue;
+      this.#rings.delete(owner);
+      this.#count -= ring.size;
+      return;
     }
-    if (largest !== undefined) this.#dropOldest(largest);
   }
 }

@@ -124,8 +124,11 @@ export class Resolver {
 
   async #read(owner: Owner, name: string, qualifier: string | undefined): Promise<Target> {
     const arn = this.#store.arn(owner, name, qualifier);
-    await this.#reservations.see(owner);
-    const record = (await this.#store.find(owner, name))?.value;
+    const [found] = await Promise.all([
+      this.#store.find(owner, name),
+      this.#reservations.see(owner),
+    ]);
+    const record = found?.value;
     if (!record) throw functionNotFound(arn);
     if (qualifier === undefined || qualifier === LATEST || isVersionNumber(qualifier)) {
       return this.#version(record, qualifier ?? LATEST, arn);
