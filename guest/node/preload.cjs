@@ -5,25 +5,24 @@
  */
 const path = require("node:path");
 const { createRequire } = require("node:module");
-const { Script, constants } = require("node:vm");
+const { pathToFileURL } = require("node:url");
 
 /** Set by the host at boot: [{kind: "require" | "import", name}]. */
 const modules = JSON.parse(process.env.HEARTH_PRELOADS ?? "[]");
 
 /** Loads them in order, with names that are relative to `root` as they are to Node's directory. */
 async function preload(root) {
-  const filename = path.join(root, "[preload]");
+  const require = createRequire(path.join(root, "[preload]"));
   for (const { kind, name } of modules) {
-    if (kind === "require") createRequire(filename)(name);
-    else await importFrom(filename, name);
+    if (kind === "require") require(name);
+    else await import(urlOf(name, require));
   }
 }
 
-/** A script's own name, not this file's, is where its import() starts to look. */
-function importFrom(filename, name) {
-  const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
-  const script = new Script("(name) => import(name)", { filename, importModuleDynamically });
-  return script.runInThisContext()(name);
+/** import() would look beside this file, not in the function. */
+function urlOf(name, require) {
+  if (URL.canParse(name)) return name;
+  return pathToFileURL(require.resolve(name)).href;
 }
 
 module.exports = { preload };

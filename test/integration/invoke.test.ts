@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { LambdaClient } from "@aws-sdk/client-lambda";
+import { build } from "esbuild";
 import { call, deploy, handlerFile } from "../support/functions.ts";
 import { startHearth, type TestHearth } from "../support/hearth.ts";
 
@@ -262,4 +263,27 @@ test("CALL-8: a function calls Hearth, and nothing else of this machine, from in
   assert.match(value.key, /^ASIA/);
   assert.equal(value.token, true);
   assert.equal(value.region, "us-east-1");
+});
+
+test("CALL-8: an SDK client inside a function calls its owner's other functions", async () => {
+  await deploy(lambda, { name: "callee", files: handlerFile("return event.n + 1;") });
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `
+        import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+        const lambda = new LambdaClient({});
+        export const handler = async (event) => {
+          const Payload = JSON.stringify(event);
+          const answer = await lambda.send(new InvokeCommand({ FunctionName: "callee", Payload }));
+          return JSON.parse(Buffer.from(answer.Payload).toString());
+        };`,
+      resolveDir: import.meta.dirname,
+    },
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    write: false,
+  });
+  await deploy(lambda, { name: "caller", files: { "index.js": outputFiles[0]?.text ?? "" } });
+  assert.equal((await call(lambda, "caller", { n: 41 })).value, 42);
 });

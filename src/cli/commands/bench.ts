@@ -6,8 +6,12 @@ import { ensurePackages, sandboxRequirements } from "../setup.ts";
 
 /** `hearth bench` */
 export const bench: Command = {
-  usage: "[--smoke] [NAME...]",
-  flags: { smoke: { type: "boolean", help: "Tiny sizes: shows that the benchmarks still run" } },
+  usage: "[--smoke] [--no-peers] [--profile] [NAME...]",
+  flags: {
+    smoke: { type: "boolean", help: "Tiny sizes: shows that the benchmarks still run" },
+    "no-peers": { type: "boolean", help: "Hearth and the floor alone" },
+    profile: { type: "boolean", help: "Also writes CPU profiles of Hearth to bench/results" },
+  },
   positionals: [0, 20],
   async run({ flags, positionals, environment, output }) {
     const runner = installedFile("bench/main.ts");
@@ -16,7 +20,7 @@ export const bench: Command = {
     }
     await ensurePackages(sandboxRequirements(), output);
     const words = [
-      ...(flags.smoke === true ? ["--smoke"] : []),
+      ...["smoke", "no-peers", "profile"].filter((name) => flags[name]).map((name) => `--${name}`),
       ...(output.json ? ["--json"] : []),
       ...positionals,
     ];

@@ -58,6 +58,10 @@ export async function openProcessDriver(options: ProcessDriverOptions): Promise<
   }
   if (problems.disk !== undefined) log.warn("sandbox.no_disk", { reason: problems.disk });
   if (problems.names !== undefined) log.warn("sandbox.no_names", { reason: problems.names });
+  if (!driver.capabilities.memoryLimit) {
+    const reason = "No cgroup with a memory controller is ours: functions may use all memory";
+    log.warn("sandbox.no_memory_limit", { reason });
+  }
   return driver;
 }
 

@@ -154,12 +154,15 @@ export class ProcessSandbox implements Sandbox {
 
 /** bwrap, like a shell, tells a death by signal n as 128 + n. */
 const SIGNAL_STATUS_BASE = 128;
+/** Here no SIGHUP, which nobody sends in a sandbox, but how Node runtimes end after an exception. */
+const EXCEPTION_STATUS = 129;
 
 /** What the helper's status says about the runtime. */
 export function exitOf({ status, figures }: HelperExit): SandboxExit {
   const { outOfMemory } = readFigures(figures);
   const number = status < 0 ? -status : status - SIGNAL_STATUS_BASE;
-  const signal = number > 0 ? signalName(number) : undefined;
+  const isSignal = number > 0 && status !== EXCEPTION_STATUS;
+  const signal = isSignal ? signalName(number) : undefined;
   return signal === undefined
     ? { code: status, signal: null, outOfMemory }
     : { code: null, signal, outOfMemory };
