@@ -7,6 +7,7 @@
 const { FRAME } = require("./channel.cjs");
 const { runtimeError, toResponseText } = require("./errors.cjs");
 const { setRequestId } = require("./logging.cjs");
+const { dropBuffers } = require("./memory.cjs");
 
 const { parse, stringify } = JSON;
 const { byteLength } = Buffer;
@@ -198,6 +199,7 @@ class Invoker {
     this.#current = undefined;
     this.#channel.keepAlive(true);
     this.#channel.sendLater(type, text);
+    dropBuffers();
     const next = this.#waiting.shift();
     if (next !== undefined) this.invoke(...next);
   }

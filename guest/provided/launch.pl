@@ -56,6 +56,7 @@ sub become_bootstrap {
     for my $path (@paths) {
         next unless -f $path && -x _;
         my @interpreter = interpreter_of($path);
+        no warnings 'exec';    # a failure goes to the host, not into the function's log
         exec {$interpreter[0]} @interpreter[1 .. $#interpreter] if @interpreter;
         fail("fork/exec $path: " . (@interpreter ? lcfirst $! : 'exec format error'));
     }

@@ -207,7 +207,7 @@ test("Acquirer: a short call waits a moment for others, then takes an idle envir
   const version = testVersion();
   const running = await Promise.all([1, 2, 3, 4].map(() => acquirer.acquire(version)));
   const fifth = acquirer.acquire(version);
-  await clock.advance(5);
+  await clock.advance(20);
   const { environment, start } = await fifth;
   assert.equal(start, "warm");
   assert.ok(running.every((other) => other.environment !== environment));

@@ -84,11 +84,12 @@ export class Acquirer {
     const wanted = versionKey(version);
     if (this.#paces.isCrowded(wanted)) {
       const passedOn = await this.#line.join(wanted, MOMENT_MS);
-      if (passedOn !== undefined) return this.#granted(passedOn);
+      if (passedOn !== undefined) return passedOn;
     }
     const idle = this.inventory.takeIdle(wanted);
-    if (idle !== undefined) return this.#granted({ environment: idle, start: "warm" });
-    return this.#granted(await this.#acquireNew(version));
+    if (idle === undefined) return await this.#acquireNew(version);
+    this.#paces.began(wanted);
+    return { environment: idle, start: "warm" };
   }
 
   /** The lower rungs: an environment that has not run this version yet. */
@@ -118,14 +119,16 @@ export class Acquirer {
    * @param durationMs how long the handler ran
    */
   release(environment: Environment, durationMs: number): void {
-    this.#paces.ended(environment.versionKey, durationMs);
+    this.#paces.ended(environment.versionKey, durationMs, this.#clock.monotonic());
     if (environment.state !== "idle" || environment.isRetired) {
       this.discard(environment);
       return;
     }
     const waiter = this.#line.next(environment.versionKey);
-    if (waiter !== undefined) waiter.resolve({ environment, start: "warm" });
-    else this.inventory.putIdle(environment);
+    if (waiter !== undefined) {
+      this.#paces.began(environment.versionKey);
+      waiter.resolve({ environment, start: "warm" });
+    } else this.inventory.putIdle(environment);
     this.#boots.startMore();
   }
 
@@ -167,7 +170,7 @@ export class Acquirer {
   /** Forgets what is known of versions that nothing runs or waits of. */
   prune(): void {
     this.inventory.prune();
-    this.#paces.prune();
+    this.#paces.prune(this.#clock.monotonic());
   }
 
   /** False for a while after a boot for this pool has failed. */
@@ -206,6 +209,7 @@ export class Acquirer {
       this.discard(environment);
       throw error;
     }
+    this.#paces.began(environment.versionKey);
     return { environment, start };
   }
 
@@ -294,11 +298,6 @@ export class Acquirer {
     if (isUnused && !instance.isEnded) void this.endInstance(instance);
   }
 
-  #granted(acquired: Acquired): Acquired {
-    this.#paces.began(acquired.environment.versionKey);
-    return acquired;
-  }
-
   /** Whether one more runtime fits on this machine, after ending an idle one if need be. */
   #makeRoom(): boolean {
     if (this.inventory.environmentCount < this.#environmentsMax) return true;
@@ -311,7 +310,7 @@ export class Acquirer {
 }
 
 /** How long a short call waits for another to end before it takes an environment of its own. */
-const MOMENT_MS = 5;
+const MOMENT_MS = 20;
 /** How long the pool of a runtime that would not boot is left alone. */
 const POOL_RETRY_MS = 10_000;
 

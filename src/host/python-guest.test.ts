@@ -196,6 +196,38 @@ def handler(event, context):
   );
 });
 
+onEach("a log record with a traceback ends its line", async (t, image) => {
+  const { call, log } = await runFunction(
+    t,
+    image,
+    python(`import logging
+def handler(event, context):
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        logging.exception("failed")
+    logging.error("next")`),
+  );
+  await call({});
+  assert.match(log(), /\nZeroDivisionError: division by zero\n\[ERROR\].*\tnext\n$/);
+});
+
+onEach("a child that a handler forks and lets return answers no call", async (t, image) => {
+  const { call } = await runFunction(
+    t,
+    image,
+    python(`import os
+def handler(event, context):
+    if event.get("forks"):
+        child = os.fork()
+        if child == 0: return "the child"
+        os.waitpid(child, 0)
+    return "the parent"`),
+  );
+  assert.equal(payloadOf(await call({ forks: true })), "the parent");
+  assert.equal(payloadOf(await call({})), "the parent");
+});
+
 onEach("logs in JSON, and from a level upwards", async (t, image) => {
   const { call, log } = await runFunction(
     t,

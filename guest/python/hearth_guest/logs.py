@@ -57,7 +57,8 @@ class _ChannelHandler(logging.Handler):
         except Exception:
             self.handleError(record)
             return
-        self._log.write(text)
+        # A traceback, or a format of the user's, ends without one; the next record must not join it.
+        self._log.write(text if text.endswith("\n") else text + "\n")
 
 
 class _JsonFormatter(logging.Formatter):

@@ -32,11 +32,16 @@ def main():
     init = json.loads(payload)
     log, handler = _initialise(channel, init, task_root, opt_root)
     channel.send(frames.INIT_DONE)
+    process_id = os.getpid()
     while True:
         kind, payload = channel.receive()
         if kind != frames.INVOKE:
             sys.exit(f"Unknown frame type {kind} from the host")
-        channel.send(*_call(handler, init, log, payload))
+        answer = _call(handler, init, log, payload)
+        if os.getpid() != process_id:
+            # Forked by the handler and come back from it: its answer would be the next call's.
+            os._exit(0)
+        channel.send(*answer)
 
 
 def _initialise(channel, init, task_root, opt_root):
