@@ -23,6 +23,8 @@ export type ErrorDetail =
   /** This host cannot do what was asked; `remedy` is a sentence: what to install or set. */
   | { kind: "unsupported"; feature: string; remedy: string }
   | { kind: "unavailable"; what: string }
+  /** A runtime ended before it was ready, and the function's own start variables may be why. */
+  | { kind: "runtime_refused" }
   | { kind: "corrupt"; what: string; id: string }
   | { kind: "unknown_operation"; operation: string }
   | { kind: "internal" };

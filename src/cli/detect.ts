@@ -134,11 +134,11 @@ async function handlerIn(tree: SourceTree, entry: string): Promise<string> {
 /** A static look, good enough for what people write; --handler covers the rest. */
 export function nodeHandler(text: string): string | undefined {
   const names = new Set<string>();
-  const declared = /^\s*export\s+(?:async\s+)?(?:const|let|var|function\*?)\s+(\w+)/gm;
+  const declared = /(?:^|;)\s*export\s+(?:async\s+)?(?:const|let|var|function\*?)\s+(\w+)/gm;
   const assigned = /\b(?:module\.)?exports\.(\w+)\s*=/g;
   for (const [, name = ""] of text.matchAll(declared)) names.add(name);
   for (const [, name = ""] of text.matchAll(assigned)) names.add(name);
-  for (const [, list = ""] of text.matchAll(/^\s*export\s*\{([^}]*)\}/gm)) {
+  for (const [, list = ""] of text.matchAll(/(?:^|;)\s*export\s*\{([^}]*)\}/gm)) {
     for (const item of list.split(","))
       names.add(
         item
@@ -152,7 +152,7 @@ export function nodeHandler(text: string): string | undefined {
   }
   names.delete("");
   if (names.has("handler")) return "handler";
-  if (/^\s*export\s+default\b/m.test(text)) return "default";
+  if (/(?:^|;)\s*export\s+default\b/m.test(text)) return "default";
   return names.size === 1 ? [...names][0] : undefined;
 }
 

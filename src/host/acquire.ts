@@ -264,7 +264,7 @@ export class Acquirer {
     } catch (error) {
       this.#log.error("boot.failed", { instanceId: instance.id, reason: messageOf(error) });
       this.#abandonBoot(instance, version.configuration.memorySizeMiB);
-      this.#line.next(wantedKey)?.reject(bootFailure(error));
+      this.#line.next(wantedKey)?.reject(bootFailure(error, key));
     }
   }
 
@@ -314,8 +314,11 @@ const MOMENT_MS = 20;
 /** How long the pool of a runtime that would not boot is left alone. */
 const POOL_RETRY_MS = 10_000;
 
-function bootFailure(error: unknown): PlatformError {
+function bootFailure(error: unknown, key: BootKey): PlatformError {
   if (isPlatformError(error, "unsupported")) return error;
+  if (Object.keys(key.startVariables).length > 0) {
+    return new PlatformError({ kind: "runtime_refused" }, messageOf(error), { cause: error });
+  }
   return new PlatformError(
     { kind: "unavailable", what: "environment" },
     `No environment could be started: ${messageOf(error)}`,

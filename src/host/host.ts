@@ -1,4 +1,4 @@
-import type { Clock, Log, Metrics, Timer } from "../base/mod.ts";
+import { type Clock, isPlatformError, type Log, type Metrics, type Timer } from "../base/mod.ts";
 import {
   type FunctionVersion,
   type InvokeResult,
@@ -12,6 +12,7 @@ import { plainBootKey } from "./boot-key.ts";
 import type { EnvironmentCall, EnvironmentRun } from "./environment.ts";
 import type { FunctionLogs } from "./function-logs.ts";
 import type { HostInstance } from "./instance.ts";
+import { failedOutcome } from "./outcome.ts";
 
 export interface HostOptions {
   readonly machine: Machine;
@@ -104,7 +105,7 @@ export class Host implements AsyncDisposable {
     const { owner, name } = call.version;
     const { logs } = this.#options;
     const onLog = logs.followed(owner, name);
-    let run = await this.#runOnce(call, false, onLog);
+    let run = await this.#runOnce(call, false, onLog).catch((error) => refusedRun(call, error));
     if (run.initTimedOut) run = await this.#runOnce(call, true, onLog);
     logs.append(owner, name, run.report.log, onLog !== undefined);
     if (run.report.start !== "warm") this.#replenish();
@@ -259,6 +260,23 @@ export class Host implements AsyncDisposable {
     this.#topUpPool();
     if (!this.#isClosed) this.#sweepTimer = clock.after(SWEEP_INTERVAL_MS, () => this.#sweep());
   }
+}
+
+/**
+ * A runtime that its function's own start variables keep from starting is the function's failure,
+ * not the platform's.
+ */
+function refusedRun(call: HostCall, error: unknown): EnvironmentRun {
+  if (!isPlatformError(error, "runtime_refused")) throw error;
+  const { requestId } = call;
+  const text = "Runtime exited without providing a reason";
+  const log = `${error.message}\nEND RequestId: ${requestId}\n`;
+  const none = { environmentId: "none", instanceId: "none", durationMs: 0, memoryUsedMiB: 0 };
+  return {
+    outcome: failedOutcome("Runtime.ExitError", `RequestId: ${requestId} Error: ${text}`),
+    report: { start: "cold", ...none, log: Buffer.from(log) },
+    initTimedOut: false,
+  };
 }
 
 const POOL_POLL_MS = 5;

@@ -78,3 +78,15 @@ test("CALL-1: a runtime's end is told as on Lambda: by signal, or by the status 
   assert.match(await endOf({ how: "exit", with: 129 }), /exit status 129$/);
   assert.match(await endOf({ how: "exit", with: 7 }), /exit status 7$/);
 });
+
+test("CALL-2: start variables that keep Node from starting are the function's own failure", async () => {
+  await deploy(lambda, {
+    name: "refused",
+    files: handlerFile("return 1;"),
+    more: { Environment: { Variables: { NODE_OPTIONS: "--nonsense" } } },
+  });
+  const { functionError, value, log } = await call(lambda, "refused");
+  assert.equal(functionError, "Unhandled");
+  assert.equal(value.errorType, "Runtime.ExitError");
+  assert.match(log, /--nonsense is not allowed in NODE_OPTIONS/);
+});

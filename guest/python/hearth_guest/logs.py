@@ -57,7 +57,7 @@ class _ChannelHandler(logging.Handler):
         except Exception:
             self.handleError(record)
             return
-        # A traceback, or a format of the user's, ends without one; the next record must not join it.
+        # A traceback, or a format of the user's, ends without one; the next must not join it.
         self._log.write(text if text.endswith("\n") else text + "\n")
 
 

@@ -69,6 +69,7 @@ function nameOf(detail: ErrorDetail): { status: number; code: string } {
       return { status: 429, code: "TooManyRequestsException" };
     case "overloaded":
     case "unavailable":
+    case "runtime_refused":
       return { status: 503, code: "ServiceUnavailableException" };
     case "too_large":
       return { status: 413, code: "RequestTooLargeException" };

@@ -220,7 +220,7 @@ export class HttpEdge implements AsyncDisposable {
 
   #unsigned(exchange: Exchange, message: SignedMessage): HttpResponse | undefined {
     const { method, path } = message;
-    if (method === "POST" || message.headers.authorization !== undefined) return undefined;
+    if (method === "POST") return undefined;
     return this.#options.admin.unsigned(method, path, exchange.sandbox !== undefined);
   }
 

@@ -126,6 +126,7 @@ function wireErrorOfDetail(detail: ErrorDetail): WireError {
       return { status: 404, code: "UnknownOperationException" };
     case "overloaded":
     case "unavailable":
+    case "runtime_refused":
       return UNAVAILABLE;
     case "corrupt":
     case "internal":

@@ -99,6 +99,7 @@ function wireErrorOf(error: unknown): WireError {
       return { status: 413, code: "RequestEntityTooLarge", message };
     case "overloaded":
     case "unavailable":
+    case "runtime_refused":
       return { status: 503, code: "ServiceUnavailable", message: "Service unavailable" };
     case "unknown_operation":
       return { status: 400, code: "InvalidAction", message };

@@ -154,7 +154,7 @@ export class ProcessSandbox implements Sandbox {
 
 /** bwrap, like a shell, tells a death by signal n as 128 + n. */
 const SIGNAL_STATUS_BASE = 128;
-/** Here no SIGHUP, which nobody sends in a sandbox, but how Node runtimes end after an exception. */
+/** No SIGHUP here, which nobody sends in a sandbox, but how Node ends after an exception. */
 const EXCEPTION_STATUS = 129;
 
 /** What the helper's status says about the runtime. */
