@@ -272,6 +272,7 @@ export class Acquirer {
     try {
       this.#admit(await this.#machine.boot(instance, key));
     } catch (error) {
+      if (instance.isEnded) return;
       this.#log.warn("spare.boot_failed", { instanceId: instance.id, reason: messageOf(error) });
       if (instance.owner !== undefined) return;
       this.#poolRetryAt.set(key.runtime, this.#clock.monotonic() + POOL_RETRY_MS);

@@ -44,3 +44,38 @@ test("HelperClient: when the helper is killed all sandboxes end, and new ones ca
     await rm(data, { recursive: true });
   }
 });
+
+test("HelperClient: closing in the middle of boots leaves no helper behind", async () => {
+  const data = await mkdtemp(`${tmpdir()}/hearth-helper-`);
+  const mark = `HEARTH_TEST_MARK=${data}`;
+  process.env.HEARTH_TEST_MARK = data;
+  try {
+    const driver = await openProcessDriver({
+      ...{ directory: `${data}/instances`, dataId: data, network: "off" },
+      ...{ log: silentLog, clock: systemClock },
+    });
+    delete process.env.HEARTH_TEST_MARK;
+    const instance = await driver.createInstance({ id: "closing" });
+    const unfinished = Array.from({ length: 6 }, async () => {
+      const { sandbox } = await Guest.boot(instance);
+      // Jobs of the helper in a namespace that is about to vanish.
+      await Promise.all([1, 2, 3].map((port) => sandbox.listen(9000 + port)));
+    });
+    const ended = Promise.allSettled(unfinished);
+    await new Promise((resolve) => setImmediate(resolve));
+    await driver[Symbol.asyncDispose]();
+    await ended;
+    while ((await marked(mark)).length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  } finally {
+    await rm(data, { recursive: true });
+  }
+});
+
+/** Processes that were started with this variable. */
+async function marked(variable: string): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const environments = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/environ`, "latin1").catch(() => "")),
+  );
+  return pids.filter((_, index) => environments[index]?.includes(variable));
+}

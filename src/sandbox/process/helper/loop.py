@@ -7,6 +7,8 @@ import selectors
 import socket
 import time
 
+import linux
+
 REPORT_BYTES = 65536
 
 
@@ -46,10 +48,11 @@ class Loop:
         Returns the child's process id; waiting for its end is the caller's.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        helper = os.getpid()
         child = os.fork()
         if child == 0:
             ours.close()
-            _run_child(work, theirs)
+            _run_child(work, theirs, helper)
         theirs.close()
 
         def arrived():
@@ -80,13 +83,18 @@ class Loop:
         child = self.fork(job, finished)
 
 
-def _run_child(work, channel):
+def _run_child(work, channel, helper):
+    """Never returns: a child that did would go on as a second helper."""
+
     def report(message, descriptors=()):
         socket.send_fds(channel, [json.dumps(message).encode()], list(descriptors))
 
     try:
+        linux.die_with_parent(helper)
         work(report)
         os._exit(0)
     except BaseException as error:
-        report({"error": "%s: %s" % (type(error).__name__, error)})
-        os._exit(1)
+        try:
+            report({"error": "%s: %s" % (type(error).__name__, error)})
+        finally:
+            os._exit(1)
