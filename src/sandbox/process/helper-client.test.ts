@@ -3,7 +3,6 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { silentLog, systemClock } from "../../base/mod.ts";
-import type { Instance } from "../mod.ts";
 import { Guest } from "../testing/guest.ts";
 import { leftoversOf } from "./leftovers.ts";
 import { openProcessDriver } from "./mod.ts";
@@ -45,39 +44,3 @@ test("HelperClient: when the helper is killed all sandboxes end, and new ones ca
     await rm(data, { recursive: true });
   }
 });
-
-test("HelperClient: closing in the middle of boots leaves no job of the helper behind", async () => {
-  const data = await mkdtemp(`${tmpdir()}/hearth-helper-`);
-  try {
-    const driver = await openProcessDriver({
-      ...{ directory: `${data}/instances`, dataId: data, network: "off" },
-      ...{ log: silentLog, clock: systemClock },
-    });
-    const [helper] = await helperPids();
-    assert.ok(helper !== undefined);
-    const instance = await driver.createInstance({ id: "closing" });
-    for (let i = 0; i < 6; i++) void bootAndListen(instance).catch(() => {});
-    await new Promise((resolve) => setImmediate(resolve));
-    await driver[Symbol.asyncDispose]();
-    // The helper leads a session of its own, to which its jobs belong.
-    while ((await inSession(helper)) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  } finally {
-    await rm(data, { recursive: true, force: true });
-  }
-});
-
-/** Gives the helper jobs in a namespace that may be about to vanish. */
-async function bootAndListen(instance: Instance): Promise<void> {
-  const { sandbox } = await Guest.boot(instance);
-  for (const port of [9001, 9002, 9003]) (await sandbox.listen(port)).close();
-}
-
-/** How many processes are in a session. */
-async function inSession(leader: number): Promise<number> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const stats = await Promise.all(
-    pids.map((pid) => readFile(`/proc/${pid}/stat`, "latin1").catch(() => "")),
-  );
-  const sessions = stats.map((stat) => stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3]);
-  return sessions.filter((session) => session === String(leader)).length;
-}
