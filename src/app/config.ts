@@ -1,7 +1,14 @@
+import { existsSync } from "node:fs";
 import { cpus, homedir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { type LogLevel, PlatformError } from "../base/mod.ts";
-import { isRuntimeName, REGION_DEFAULT, type RuntimeName } from "../model/mod.ts";
+import {
+  familyOf,
+  isRuntimeName,
+  REGION_DEFAULT,
+  RUNTIME_NAMES,
+  type RuntimeName,
+} from "../model/mod.ts";
 import type { IsolationName } from "../sandbox/mod.ts";
 
 /** Everything a server is told, with units; read once, then frozen. */
@@ -42,7 +49,7 @@ export interface ConfigSources {
 }
 
 export const PORT_DEFAULT: number = 4566;
-const WARM_DEFAULT = "nodejs24.x=2,python3.11=1,provided.al2023=1";
+const WARM_DEFAULT = "nodejs24.x=2,provided.al2023=1";
 const WARM_MAX = 100;
 const KEEP_ALIVE_SECONDS_DEFAULT = 300;
 const FREEZE_AFTER_MS = 200;
@@ -67,7 +74,7 @@ export function parseServerConfig(sources: ConfigSources): ServerConfig {
     region: pick("region") ?? REGION_DEFAULT,
     isolation: oneOf("isolation", pick("isolation") ?? "process", ["process", "none"]),
     network: oneOf("network", pick("network") ?? "auto", ["auto", "off"]),
-    warm: parseWarm(pick("warm") ?? WARM_DEFAULT),
+    warm: parseWarm(pick("warm") ?? defaultWarm()),
     keepAliveMs:
       1000 *
       integer("keep-alive", pick("keep-alive") ?? String(KEEP_ALIVE_SECONDS_DEFAULT), 0, 86_400),
@@ -80,6 +87,14 @@ export function parseServerConfig(sources: ConfigSources): ServerConfig {
 
 export function defaultDataDirectory(): string {
   return join(homedir(), ".hearth");
+}
+
+/** Node, custom runtimes, and the newest Python that this machine has. */
+function defaultWarm(): string {
+  const python = RUNTIME_NAMES.findLast(
+    (name) => familyOf(name) === "python" && existsSync(`/usr/bin/${name}`),
+  );
+  return python === undefined ? WARM_DEFAULT : `${WARM_DEFAULT},${python}=1`;
 }
 
 /** `nodejs24.x=4,python3.11=2` */
