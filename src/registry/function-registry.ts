@@ -2,6 +2,7 @@ import { type Clock, PlatformError, type Random, type SecureRandom } from "../ba
 import type { TableStore, Write } from "../engine/mod.ts";
 import { type Alias, type FunctionVersion, limits, type Owner } from "../model/mod.ts";
 import { AliasRegistry } from "./alias-registry.ts";
+import { attachedDeletions } from "./attached.ts";
 import { type ChangeListener, Changes } from "./changes.ts";
 import { type CodePort, CodeReferences } from "./code-references.ts";
 import { ConcurrencyRegistry } from "./concurrency-registry.ts";
@@ -81,6 +82,17 @@ export interface PublishVersion {
   readonly revisionId?: string;
 }
 
+/** What the registries of things that belong to functions share with the functions' own. */
+export interface RegistryParts {
+  readonly store: FunctionStore;
+  readonly code: CodeReferences;
+  readonly usage: UsageLedger;
+  readonly resolver: Resolver;
+  readonly changes: Changes;
+  readonly clock: Clock;
+  readonly random: SecureRandom;
+}
+
 /** A version and what belongs to its function. */
 export interface FunctionDescription {
   readonly version: FunctionVersion;
@@ -99,6 +111,8 @@ export interface FunctionDescription {
 export class FunctionRegistry implements AsyncDisposable {
   readonly aliases: AliasRegistry;
   readonly concurrency: ConcurrencyRegistry;
+  /** For this room's other registries. */
+  readonly parts: RegistryParts;
   readonly #store: FunctionStore;
   readonly #clock: Clock;
   readonly #random: SecureRandom;
@@ -122,6 +136,10 @@ export class FunctionRegistry implements AsyncDisposable {
       weights: options.weights,
       targetsMax: limits.RESOLVED_VERSIONS_MAX,
     });
+    this.parts = {
+      ...{ store, code: this.#code, usage: this.#usage, resolver: this.#resolver },
+      ...{ changes: this.#changes, clock: this.#clock, random: this.#random },
+    };
     this.aliases = new AliasRegistry(store, options.random, this.#resolver);
     this.concurrency = new ConcurrencyRegistry({
       store,
@@ -395,6 +413,7 @@ export class FunctionRegistry implements AsyncDisposable {
       const aliases = await allDocumentsOf<Alias>(table, ALIASES, owner, name);
       const all = [record.latest, ...versions.map(({ value }) => value)];
       const writes: Write[] = [
+        ...(await attachedDeletions(table, owner, name)),
         ...versions.map(({ key }) => ({ table: VERSIONS, key, delete: true }) as const),
         ...aliases.map(({ key }) => ({ table: ALIASES, key, delete: true }) as const),
         ...all.map((v) => ({ table: CODE_USES, key: codeUseKey(v), delete: true }) as const),

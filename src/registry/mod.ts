@@ -14,6 +14,7 @@ export type {
   FunctionDescription,
   FunctionRegistryOptions,
   PublishVersion,
+  RegistryParts,
   UpdateCode,
 } from "./function-registry.ts";
 export { FunctionRegistry } from "./function-registry.ts";

@@ -16,6 +16,12 @@ export const CODE_DROPS = "function-code-drops";
 /** One document for each owner that reserved concurrency. */
 export const RESERVATIONS = "function-reservations";
 
+/**
+ * Tables whose documents belong to one function and go with it in the same commit; their keys begin
+ * with `owner/name/`. Whoever adds a kind of document to functions lists its table here.
+ */
+export const ATTACHED_TABLES: readonly string[] = [];
+
 export interface FunctionRecord {
   readonly latest: FunctionVersion;
   /** Number that the next published version gets; never reused. */
