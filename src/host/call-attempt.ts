@@ -1,12 +1,13 @@
 import type { Clock, Timer } from "../base/mod.ts";
 import { limits } from "../model/mod.ts";
+import type { ShutdownReason } from "./companions.ts";
 
 /** The clocks of one call: initialisation and handler have limits of their own. */
 export class CallAttempt {
   readonly #initInsideCall: boolean;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
-  readonly #stop: () => Promise<void>;
+  readonly #stop: (reason: ShutdownReason) => void;
   readonly #beganAt: number;
   #startedAt: number | undefined;
   #timer: Timer | undefined;
@@ -19,7 +20,12 @@ export class CallAttempt {
    * @param initInsideCall whether initialisation counts against the call's own time-out
    * @param stop ends the process; called when a limit is reached
    */
-  constructor(initInsideCall: boolean, timeoutMs: number, clock: Clock, stop: () => Promise<void>) {
+  constructor(
+    initInsideCall: boolean,
+    timeoutMs: number,
+    clock: Clock,
+    stop: (reason: ShutdownReason) => void,
+  ) {
     this.#initInsideCall = initInsideCall;
     this.#timeoutMs = timeoutMs;
     this.#clock = clock;
@@ -36,7 +42,7 @@ export class CallAttempt {
     }
     this.#timer = this.#clock.after(limits.INIT_MS_MAX, () => {
       this.initTimedOut = true;
-      void this.#stop();
+      this.#stop("failure");
     });
   }
 
@@ -58,11 +64,17 @@ export class CallAttempt {
     return this.#clock.monotonic() - (this.#startedAt ?? this.#beganAt);
   }
 
+  /** What is left of the call's time, for those who work on after its answer. */
+  get leftMs(): number {
+    const begunAt = this.#startedAt ?? this.#beganAt;
+    return Math.max(0, this.#timeoutMs - (this.#clock.monotonic() - begunAt));
+  }
+
   #startCallTimer(): void {
     this.#timer?.cancel();
     this.#timer = this.#clock.after(this.#timeoutMs, () => {
       this.isTimedOut = true;
-      void this.#stop();
+      this.#stop("timeout");
     });
   }
 }

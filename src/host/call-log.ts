@@ -1,81 +1,122 @@
 import { limits } from "../model/mod.ts";
 
+/** Who wrote a part of a log. */
+export type LogSource = "platform" | "function" | "extension";
+
+/** One entry of a function's log, without its final line end. */
+export interface LogMessage {
+  readonly timestampMs: number;
+  readonly message: Buffer;
+}
+
+/** Something written at once. */
+export interface LogPart {
+  /** Wall clock, milliseconds since 1970. */
+  readonly atMs: number;
+  readonly source: LogSource;
+  readonly bytes: Buffer;
+  /** One message, line ends and all; otherwise a piece of output that lines are cut from. */
+  readonly isMessage: boolean;
+}
+
 /** What a part costs beside its text: a flood of single bytes is bounded too. */
 const PART_BYTES = 64;
+const LINE_END = 10;
 
 /** What a function and the platform write during one call, in order and within bounds. */
 export class CallLog {
-  readonly #parts: Buffer[] = [];
+  readonly #parts: LogPart[] = [];
   #bytes = 0;
   #dropped = 0;
-  #onPart: ((part: Buffer) => void) | undefined;
+  #onPart: ((part: LogPart) => void) | undefined;
 
-  /** Hands on every part as it is written, to somebody who follows the function's log. */
-  follow(onPart: (part: Buffer) => void): void {
+  /** Hands on every part as it is written, to somebody who follows the call. */
+  follow(onPart: (part: LogPart) => void): void {
     this.#onPart = onPart;
     for (const part of this.#parts) onPart(part);
   }
 
   /** A line of the platform's own (START, END, REPORT); never dropped. */
-  line(text: string): void {
-    this.#keep(Buffer.from(text, "utf8"));
+  line(text: string, atMs: number): void {
+    const bytes = Buffer.from(text, "utf8");
+    this.#keep({ atMs, source: "platform", bytes, isMessage: true });
   }
 
   /** Output of the function; what exceeds LOG_BYTES_PER_CALL_MAX is counted and dropped. */
-  append(chunk: Buffer): void {
+  append(chunk: Buffer, atMs: number, isMessage = false, source: LogSource = "function"): void {
     const room = Math.max(0, limits.LOG_BYTES_PER_CALL_MAX - this.#bytes);
     // A copy: the chunk may be a view of a much larger buffer, which would be kept alive whole.
-    const kept = Buffer.from(chunk.subarray(0, room));
-    this.#dropped += chunk.length - kept.length;
-    if (kept.length === 0) return;
-    this.#bytes += kept.length + PART_BYTES;
-    this.#keep(kept);
+    const bytes = Buffer.from(chunk.subarray(0, room));
+    this.#dropped += chunk.length - bytes.length;
+    if (bytes.length === 0) return;
+    this.#bytes += bytes.length + PART_BYTES;
+    this.#keep({ atMs, source, bytes, isMessage });
+  }
+
+  /** Bytes of output that were dropped. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** Output that is not yet closed by a line end gets one, so that the next line stands alone. */
-  endOutput(): void {
+  endOutput(atMs: number): void {
     if (this.#dropped > 0) {
-      this.line(`\n[hearth] ${this.#dropped} bytes of output dropped: a call may log 1 MiB\n`);
+      this.line(
+        `\n[hearth] ${this.#dropped} bytes of output dropped: a call may log 1 MiB\n`,
+        atMs,
+      );
       return;
     }
-    const last = this.#parts.at(-1);
-    if (last !== undefined && last.length > 0 && last[last.length - 1] !== 10) this.line("\n");
-  }
-
-  #keep(part: Buffer): void {
-    this.#parts.push(part);
-    this.#onPart?.(part);
+    const last = this.#parts.at(-1)?.bytes;
+    if (last !== undefined && last[last.length - 1] !== LINE_END) this.line("\n", atMs);
   }
 
   bytes(): Buffer {
-    return this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
+    const [first] = this.#parts;
+    if (first !== undefined && this.#parts.length === 1) return first.bytes;
+    return Buffer.concat(this.#parts.map(({ bytes }) => bytes));
+  }
+
+  /** The log as messages: one for each line of plain output, one for each message as written. */
+  events(): LogMessage[] {
+    const events: LogMessage[] = [];
+    let open: { readonly timestampMs: number; readonly pieces: Buffer[] } | undefined;
+    const close = (): void => {
+      if (open !== undefined) pushMessage(events, open.timestampMs, Buffer.concat(open.pieces));
+      open = undefined;
+    };
+    for (const { atMs, bytes, isMessage } of this.#parts) {
+      if (isMessage) {
+        close();
+        pushMessage(events, atMs, bytes);
+        continue;
+      }
+      let start = 0;
+      for (let end = bytes.indexOf(LINE_END); end >= 0; end = bytes.indexOf(LINE_END, start)) {
+        open ??= { timestampMs: atMs, pieces: [] };
+        open.pieces.push(bytes.subarray(start, end));
+        close();
+        start = end + 1;
+      }
+      if (start === bytes.length) continue;
+      open ??= { timestampMs: atMs, pieces: [] };
+      open.pieces.push(bytes.subarray(start));
+    }
+    close();
+    return events;
+  }
+
+  #keep(part: LogPart): void {
+    this.#parts.push(part);
+    this.#onPart?.(part);
   }
 }
 
-/** The figures of a REPORT line. */
-export interface ReportFigures {
-  readonly requestId: string;
-  readonly durationMs: number;
-  readonly initDurationMs?: number;
-  readonly memorySizeMiB: number;
-  readonly memoryUsedMiB: number;
-  /** `timeout`, or `error` with its type; absent on success. */
-  readonly status?: { readonly kind: "timeout" | "error"; readonly errorType?: string };
-}
-
-/**
- * AWS's REPORT line, tab separated.
- * Source: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html
- */
-export function reportLine(figures: ReportFigures): string {
-  const { durationMs, initDurationMs } = figures;
-  const billedMs = Math.max(1, Math.ceil(durationMs + (initDurationMs ?? 0)));
-  let line =
-    `REPORT RequestId: ${figures.requestId}\tDuration: ${durationMs.toFixed(2)} ms\t` +
-    `Billed Duration: ${billedMs} ms\tMemory Size: ${figures.memorySizeMiB} MB\t` +
-    `Max Memory Used: ${figures.memoryUsedMiB} MB\t`;
-  if (initDurationMs !== undefined) line += `Init Duration: ${initDurationMs.toFixed(2)} ms\t`;
-  if (figures.status !== undefined) line += `Status: ${figures.status.kind}\t`;
-  if (figures.status?.errorType !== undefined) line += `Error Type: ${figures.status.errorType}\t`;
-  return `${line}\n`;
+/** A message without the line ends around it; none at all when nothing else is in it. */
+function pushMessage(events: LogMessage[], timestampMs: number, bytes: Buffer): void {
+  let start = 0;
+  let end = bytes.length;
+  while (start < end && bytes[start] === LINE_END) start++;
+  while (end > start && bytes[end - 1] === LINE_END) end--;
+  if (start < end) events.push({ timestampMs, message: bytes.subarray(start, end) });
 }

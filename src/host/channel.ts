@@ -1,4 +1,5 @@
 import type { Outcome } from "../model/mod.ts";
+import type { ByteSink } from "./streamed-response.ts";
 
 /**
  * The conversation with one runtime process, whatever its protocol: frames on a unix socket for the
@@ -42,7 +43,22 @@ export interface RuntimeCall {
   /** The deadline is counted by the runtime from the moment the handler is called. */
   readonly timeoutMs: number;
   readonly clientContext?: string;
+  /** JSON; for `Lambda-Runtime-Cognito-Identity`. */
+  readonly cognitoIdentity?: string;
   readonly payload: Buffer;
+  /** Takes a streamed response as it is written; without it the runtime's stream is collected. */
+  readonly sink?: ByteSink;
+  /** What the runtime is to observe of itself during this call; others than built-in refuse. */
+  readonly instruments?: readonly Instrument[];
+  /** Bytes that an instrument brings; hostile, and a view of a larger buffer. */
+  onEvidence?(instrument: string, bytes: Buffer): void;
   /** Called when the handler is about to run: initialisation, if any, is over. */
   onStarted?(): void;
+}
+
+/** One thing that a built-in runtime does for an auxiliary function during one call. */
+export interface Instrument {
+  /** A module of guest/<runtime>/instruments/. */
+  readonly name: string;
+  readonly options?: Readonly<Record<string, unknown>>;
 }

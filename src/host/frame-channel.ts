@@ -23,12 +23,14 @@ import {
   responseOutcome,
   responseTooLarge,
 } from "./runtime-outcome.ts";
+import { StreamedResponse } from "./streamed-response.ts";
 
 /** Frame types of guest/README.md; launch is for custom runtimes, see runtime-api.ts. */
 export const FRAME = {
   initialise: 1,
   invoke: 2,
   launch: 3,
+  credit: 4,
   ready: 16,
   initialised: 17,
   initialiseError: 18,
@@ -36,6 +38,10 @@ export const FRAME = {
   error: 21,
   log: 22,
   lastError: 23,
+  streamBegin: 24,
+  streamChunk: 25,
+  streamEnd: 26,
+  evidence: 27,
 } as const;
 
 /** A frame longer than the longest response ends the channel: it is never buffered. Ours. */
@@ -52,6 +58,11 @@ export interface FrameChannelOptions {
 
 interface PendingCall {
   readonly call: RuntimeCall;
+  /** Set while the runtime streams its response. */
+  stream?: StreamedResponse;
+  /** Bytes the runtime may still send before it gets credit. */
+  window: number;
+  evidenceBytes: number;
   resolve(outcome: Outcome): void;
   reject(error: PlatformError): void;
 }
@@ -124,7 +135,8 @@ export class FrameChannel implements RuntimeChannel {
     this.#socket.write(encodeInvoke(call));
     if (this.#initialised) call.onStarted?.();
     return new Promise((resolve, reject) => {
-      this.#pending = { call, resolve, reject };
+      const window = limits.STREAM_WINDOW_BYTES;
+      this.#pending = { call, window, evidenceBytes: 0, resolve, reject };
     });
   }
 
@@ -160,7 +172,57 @@ export class FrameChannel implements RuntimeChannel {
     } else if (type === FRAME.ready && !this.#isReady) {
       this.#isReady = true;
       this.#ready.resolve();
-    } else this.#fail(`Runtime broke the protocol: unexpected frame of type ${type}`);
+    } else if (!this.#receiveOfCall(frame)) {
+      this.#fail(`Runtime broke the protocol: unexpected frame of type ${type}`);
+    }
+  }
+
+  /** Parts of a streamed response, and what instruments bring. */
+  #receiveOfCall({ type, payload }: Frame): boolean {
+    const pending = this.#pending;
+    if (pending === undefined || !this.#initialised) return false;
+    if (type === FRAME.streamBegin && pending.stream === undefined) {
+      pending.stream = new StreamedResponse(pending.call.sink, contentTypeIn(payload));
+    } else if (type === FRAME.streamChunk && pending.stream !== undefined) {
+      this.#takeChunk(pending, pending.stream, payload);
+    } else if (type === FRAME.streamEnd && pending.stream !== undefined) {
+      this.#answer(pending.stream.end());
+    } else if (type === FRAME.evidence) this.#takeEvidence(pending, payload);
+    else return false;
+    return true;
+  }
+
+  #takeChunk(pending: PendingCall, stream: StreamedResponse, payload: Buffer): void {
+    pending.window -= payload.length;
+    if (pending.window < 0) {
+      this.#fail("Runtime broke the protocol: it streams more than it was given credit for");
+      return;
+    }
+    const full = stream.write(payload);
+    if (!stream.fits) {
+      this.#answer(responseTooLarge());
+      this.#fail("Runtime streams a response that is too large");
+    } else if (full === undefined) this.#giveCredit(pending, payload.length);
+    else void full.then(() => this.#giveCredit(pending, payload.length));
+  }
+
+  #giveCredit(pending: PendingCall, bytes: number): void {
+    pending.window += bytes;
+    if (this.#failure || this.#pending !== pending) return;
+    const credit = Buffer.allocUnsafe(4);
+    credit.writeUInt32BE(bytes);
+    this.#socket.write(encodeFrame(FRAME.credit, credit));
+  }
+
+  /** `u8` length of the instrument's name, the name, bytes. */
+  #takeEvidence(pending: PendingCall, payload: Buffer): void {
+    pending.evidenceBytes += payload.length;
+    const nameEnd = 1 + (payload[0] ?? 0);
+    if (nameEnd > payload.length || pending.evidenceBytes > limits.EVIDENCE_BYTES_PER_CALL_MAX) {
+      this.#fail("Runtime broke the protocol: evidence is malformed or too large");
+      return;
+    }
+    pending.call.onEvidence?.(payload.toString("latin1", 1, nameEnd), payload.subarray(nameEnd));
   }
 
   #mayAnswer(): boolean {
@@ -199,14 +261,22 @@ export class FrameChannel implements RuntimeChannel {
   }
 }
 
+/** The type that a STREAM_BEGIN declares; undefined when it declares none that can be sent on. */
+function contentTypeIn(payload: Buffer): string | undefined {
+  const text = payload.toString("latin1");
+  return /^[\x20-\x7e]{1,256}$/.test(text) ? text : undefined;
+}
+
 /** INVOKE in one buffer: u32 header length, JSON header, event. */
 function encodeInvoke(call: RuntimeCall): Buffer {
-  const context = call.clientContext;
+  const { clientContext: context, cognitoIdentity: identity, instruments } = call;
   // By hand where nothing needs escaping: this is on the way of every call.
   const header =
     `{"requestId":"${call.requestId}","functionArn":"${call.functionArn}",` +
     `"traceId":${JSON.stringify(call.traceId)},"timeoutMs":${call.timeoutMs}` +
-    `${context === undefined ? "" : `,"clientContext":${JSON.stringify(context)}`}}`;
+    `${context === undefined ? "" : `,"clientContext":${JSON.stringify(context)}`}` +
+    `${identity === undefined ? "" : `,"cognitoIdentity":${JSON.stringify(identity)}`}` +
+    `${instruments === undefined ? "" : `,"instruments":${JSON.stringify(instruments)}`}}`;
   const event = call.payload.length > 0 ? call.payload : EMPTY_EVENT;
   const headerBytes = Buffer.byteLength(header);
   const frame = Buffer.allocUnsafe(9 + headerBytes + event.length);

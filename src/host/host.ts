@@ -4,12 +4,15 @@ import {
   type InvokeResult,
   limits,
   type Owner,
+  type ResponseSink,
   type RuntimeName,
   type StartKind,
 } from "../model/mod.ts";
 import { type Acquired, Acquirer, type Machine } from "./acquire.ts";
 import { plainBootKey } from "./boot-key.ts";
-import type { EnvironmentCall, EnvironmentRun } from "./environment.ts";
+import { CallLog } from "./call-log.ts";
+import type { Instrument } from "./channel.ts";
+import type { CallObserver, EnvironmentCall, EnvironmentRun } from "./environment.ts";
 import type { FunctionLogs } from "./function-logs.ts";
 import type { HostInstance } from "./instance.ts";
 import { failedOutcome } from "./outcome.ts";
@@ -40,6 +43,8 @@ export interface HostCall {
   readonly traceId: string;
   readonly payload: Buffer;
   readonly clientContext?: string;
+  readonly cognitoIdentity?: string;
+  readonly sink?: ResponseSink;
   /** Called once an environment is found. */
   onAcquired(acquired: Acquired): void;
 }
@@ -62,6 +67,12 @@ export interface PoolSummary {
   readonly target: number;
   readonly ready: number;
   readonly booting: number;
+}
+
+/** Who looks at a call while it runs. */
+interface Watch {
+  readonly observer: CallObserver | undefined;
+  readonly instruments: readonly Instrument[] | undefined;
 }
 
 const SWEEP_INTERVAL_MS = 100;
@@ -104,10 +115,16 @@ export class Host implements AsyncDisposable {
   async run(call: HostCall): Promise<InvokeResult> {
     const { owner, name } = call.version;
     const { logs } = this.#options;
-    const onLog = logs.followed(owner, name);
-    let run = await this.#runOnce(call, false, onLog).catch((error) => refusedRun(call, error));
-    if (run.initTimedOut) run = await this.#runOnce(call, true, onLog);
-    logs.append(owner, name, run.report.log, onLog !== undefined);
+    const followed = logs.followed(owner, name);
+    const watch: Watch = {
+      observer: followed && { onLog: ({ bytes }) => followed(bytes) },
+      instruments: undefined,
+    };
+    let run = await this.#runOnce(call, false, watch).catch((error) =>
+      refusedRun(call, error, this.#options.clock.now()),
+    );
+    if (run.initTimedOut) run = await this.#runOnce(call, true, watch);
+    logs.append(owner, name, run.report.log, followed !== undefined);
     if (run.report.start !== "warm") this.#replenish();
     return { version: call.version, outcome: run.outcome, report: run.report };
   }
@@ -163,11 +180,7 @@ export class Host implements AsyncDisposable {
     );
   }
 
-  async #runOnce(
-    call: HostCall,
-    initInsideCall: boolean,
-    onLog: EnvironmentCall["onLog"],
-  ): Promise<EnvironmentRun> {
+  async #runOnce(call: HostCall, initInsideCall: boolean, watch: Watch): Promise<EnvironmentRun> {
     const acquired = await this.#acquirer.acquire(call.version);
     const { environment, start } = acquired;
     call.onAcquired(acquired);
@@ -179,16 +192,22 @@ export class Host implements AsyncDisposable {
       payload: call.payload,
       start,
       initInsideCall,
-      onLog,
+      observer: watch.observer,
+      sink: call.sink,
+      ...(watch.instruments === undefined ? {} : { instruments: watch.instruments }),
       ...(call.clientContext === undefined ? {} : { clientContext: call.clientContext }),
+      ...(call.cognitoIdentity === undefined ? {} : { cognitoIdentity: call.cognitoIdentity }),
     };
-    let durationMs = 0;
+    const release = (durationMs: number): void => this.#acquirer.release(environment, durationMs);
+    let run: EnvironmentRun | undefined;
     try {
-      const run = await environment.run(environmentCall);
-      durationMs = run.report.durationMs;
+      run = await environment.run(environmentCall);
       return run;
     } finally {
-      this.#acquirer.release(environment, durationMs);
+      const durationMs = run?.report.durationMs ?? 0;
+      // Nobody waits for the extensions that are still at work, except the next call.
+      if (run?.settled === undefined) release(durationMs);
+      else void run.settled.then(() => release(durationMs));
     }
   }
 
@@ -266,15 +285,18 @@ export class Host implements AsyncDisposable {
  * A runtime that its function's own start variables keep from starting is the function's failure,
  * not the platform's.
  */
-function refusedRun(call: HostCall, error: unknown): EnvironmentRun {
+function refusedRun(call: HostCall, error: unknown, nowMs: number): EnvironmentRun {
   if (!isPlatformError(error, "runtime_refused")) throw error;
   const { requestId } = call;
   const text = "Runtime exited without providing a reason";
-  const log = `${error.message}\nEND RequestId: ${requestId}\n`;
+  const log = new CallLog();
+  log.line(`${error.message}\nEND RequestId: ${requestId}\n`, nowMs);
   const none = { environmentId: "none", instanceId: "none", durationMs: 0, memoryUsedMiB: 0 };
   return {
     outcome: failedOutcome("Runtime.ExitError", `RequestId: ${requestId} Error: ${text}`),
-    report: { start: "cold", ...none, log: Buffer.from(log) },
+    report: { start: "cold", ...none, log: log.bytes() },
+    log,
+    settled: undefined,
     initTimedOut: false,
   };
 }

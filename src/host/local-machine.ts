@@ -70,23 +70,24 @@ export class LocalMachine implements Machine {
     const id = random.hex(ID_BYTES);
     let environment: Environment | undefined;
     let lastWords = "";
-    const onOutput = (chunk: Buffer): void => {
-      if (environment !== undefined) environment.writeOutput(chunk);
+    const onOutput = (chunk: Buffer, isMessage = false): void => {
+      if (environment !== undefined) environment.writeOutput(chunk, isMessage);
       else lastWords = (lastWords + chunk.toString()).slice(-LAST_WORDS_MAX);
     };
+    const onMessage = (message: Buffer): void => onOutput(message, true);
     const sandbox = await isolated.boot({
       id,
       image,
       temporaryMiB: key.temporaryMiB,
       limits: sandboxLimits(limits.MEMORY_MIB_MIN),
       network,
-      onOutput,
+      onOutput: (chunk) => onOutput(chunk),
     });
     try {
       const signal = AbortSignal.timeout(BOOT_MS_MAX);
       const [endpoint, { channel, runtimeApi }] = await Promise.all([
         listenInside(sandbox, ENDPOINT_PORT),
-        this.#openChannel(sandbox, key, onOutput, signal),
+        this.#openChannel(sandbox, key, onMessage, signal),
       ]);
       environment = new Environment(id, instance, key, sandbox, channel, clock);
       this.#surroundings.set(environment, {

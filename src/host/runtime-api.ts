@@ -9,8 +9,10 @@ import type {
   RuntimeChannel,
 } from "./channel.ts";
 import { Launcher } from "./launcher.ts";
+import { type FailedOutcome, failedOutcome } from "./outcome.ts";
 import { readBody, sendError, sendStatus } from "./runtime-api-http.ts";
 import { EMPTY_EVENT, reportedFailure, responseTooLarge } from "./runtime-outcome.ts";
+import { StreamedResponse } from "./streamed-response.ts";
 
 const PREFIX = "/2018-06-01/runtime/";
 /** Connections of one sandbox to its Runtime API; ours: a runtime needs one, curl one a request. */
@@ -32,6 +34,7 @@ export interface RuntimeApiOptions {
 interface PendingCall {
   readonly call: RuntimeCall;
   handedOut: boolean;
+  isStreaming: boolean;
   resolve(outcome: Outcome): void;
   reject(error: PlatformError): void;
 }
@@ -113,7 +116,7 @@ export class RuntimeApi implements RuntimeChannel {
     assert(!this.#pending, "A runtime runs one call at a time");
     assert(this.#initialised || this.#initialising, "A runtime is initialised before its calls");
     return new Promise((resolve, reject) => {
-      this.#pending = { call, handedOut: false, resolve, reject };
+      this.#pending = { call, handedOut: false, isStreaming: false, resolve, reject };
       this.#handOut();
     });
   }
@@ -187,6 +190,9 @@ export class RuntimeApi implements RuntimeChannel {
       "Lambda-Runtime-Invoked-Function-Arn": call.functionArn,
       "Lambda-Runtime-Trace-Id": call.traceId,
       ...(call.clientContext ? { "Lambda-Runtime-Client-Context": ascii(call.clientContext) } : {}),
+      ...(call.cognitoIdentity
+        ? { "Lambda-Runtime-Cognito-Identity": ascii(call.cognitoIdentity) }
+        : {}),
     });
     response.end(event);
     call.onStarted?.();
@@ -194,6 +200,9 @@ export class RuntimeApi implements RuntimeChannel {
 
   async #respond(request: IncomingMessage, response: ServerResponse, id: string): Promise<void> {
     if (!this.#expects(response, id, "InvocationResponse")) return;
+    if (request.headers["lambda-runtime-function-response-mode"] === "streaming") {
+      return this.#respondStreaming(request, response);
+    }
     const body = await readBody(request, limits.INVOKE_RESPONSE_BYTES_MAX);
     if (!this.#expects(response, id, "InvocationResponse")) return;
     if (body) {
@@ -203,6 +212,32 @@ export class RuntimeApi implements RuntimeChannel {
     this.#answer(responseTooLarge());
     const message = `Exceeded maximum allowed payload size (${limits.INVOKE_RESPONSE_BYTES_MAX} bytes).`;
     return sendError(response, 413, "RequestEntityTooLarge", message);
+  }
+
+  /** Hands the body on as it comes; trailers tell of an error in mid-stream. */
+  async #respondStreaming(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const pending = this.#pending;
+    if (!pending || pending.isStreaming) {
+      return sendInvalidState(response, "InvocationResponse", "InvocationResponse");
+    }
+    pending.isStreaming = true;
+    const stream = new StreamedResponse(pending.call.sink, request.headers["content-type"]);
+    try {
+      for await (const chunk of request as AsyncIterable<Buffer>) {
+        await stream.write(chunk);
+        if (!stream.fits) break;
+      }
+    } catch {
+      // The runtime broke off: what it was saying has no end, and it may not know how to go on.
+      this.#answer(failedOutcome("Runtime.TruncatedResponse", "Response stream was cut off"));
+      return;
+    }
+    if (this.#pending !== pending) return;
+    const failure = stream.fits ? trailerFailure(request) : undefined;
+    this.#answer(failure ?? stream.end());
+    if (stream.fits) return sendStatus(response);
+    const message = `Exceeded maximum allowed payload size (${limits.STREAM_RESPONSE_BYTES_MAX} bytes).`;
+    sendError(response, 413, "RequestEntityTooLarge", message);
   }
 
   async #respondError(
@@ -264,6 +299,14 @@ export class RuntimeApi implements RuntimeChannel {
 function declaredErrorType(request: IncomingMessage): string | undefined {
   const declared = request.headers["lambda-runtime-function-error-type"];
   return typeof declared === "string" && ERROR_TYPE.test(declared) ? declared : undefined;
+}
+
+/** The error that a runtime tells in the trailers of a streamed response. */
+function trailerFailure(request: IncomingMessage): FailedOutcome | undefined {
+  const type = request.trailers["lambda-runtime-function-error-type"];
+  if (type === undefined) return undefined;
+  const body = request.trailers["lambda-runtime-function-error-body"] ?? "";
+  return reportedFailure(Buffer.from(body, "base64"), type);
 }
 
 function sendInvalidState(response: ServerResponse, from: string, to: string): void {

@@ -97,6 +97,10 @@ export class Spine {
       traceId: request.traceId,
       payload: request.payload,
       ...(request.clientContext === undefined ? {} : { clientContext: request.clientContext }),
+      ...(request.cognitoIdentity === undefined
+        ? {}
+        : { cognitoIdentity: request.cognitoIdentity }),
+      ...(request.sink === undefined ? {} : { sink: request.sink }),
       onAcquired({ environment, start }) {
         const facts = { environmentId: environment.id, instanceId: environment.instance.id };
         decisions.note("acquire", start, facts);

@@ -15,6 +15,33 @@ export interface InvokeRequest {
   readonly traceId: string;
   /** Monotonic milliseconds at which the first byte was seen. */
   readonly receivedAt: number;
+  /** JSON of the Amazon Cognito identity on whose behalf the caller calls. */
+  readonly cognitoIdentity?: string;
+  /** Auxiliary functions that this one call wants beside it. */
+  readonly sidecars?: readonly string[];
+  /** Takes the response while it is written; without it a streamed response is collected. */
+  readonly sink?: ResponseSink;
+}
+
+/** What is known of a streamed response before its first byte. */
+export interface ResponseHead {
+  /** As the function declared it. */
+  readonly contentType: string;
+  readonly version: FunctionVersion;
+  readonly start: StartKind;
+  readonly environmentId: string;
+  readonly instanceId: string;
+}
+
+/**
+ * Where a response goes while the function still writes it. Never throws: what nobody reads any
+ * more is swallowed, for the function goes on without its caller.
+ */
+export interface ResponseSink {
+  /** The function begins to answer; called at most once, before any byte. */
+  begin(head: ResponseHead): void;
+  /** Takes bytes; a promise when no more are wanted until it resolves. */
+  write(chunk: Buffer): Promise<void> | undefined;
 }
 
 /** How the environment of a call came to be. */

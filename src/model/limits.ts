@@ -8,6 +8,12 @@
 export const INVOKE_PAYLOAD_BYTES_MAX: number = 6 * 1024 * 1024;
 /** What AWS reports for a synchronous payload in its messages: 6,291,556 bytes. */
 export const INVOKE_RESPONSE_BYTES_MAX: number = 6_291_556;
+/** A streamed response. AWS: 200 MB. */
+export const STREAM_RESPONSE_BYTES_MAX: number = 200 * 1024 * 1024;
+/** Bytes of a streamed response between the function and its caller. Ours: hides a round trip. */
+export const STREAM_WINDOW_BYTES: number = 256 * 1024;
+/** What the instruments of one call (profiles, captures) may bring to the host. Ours. */
+export const EVIDENCE_BYTES_PER_CALL_MAX: number = 64 * 1024 * 1024;
 /** Any other API request. A 50 MB zip in base64 plus the rest of CreateFunction. Ours. */
 export const REQUEST_BODY_BYTES_MAX: number = 72 * 1024 * 1024;
 /** Zip given in the request. AWS: 50 MB. */
