@@ -12,6 +12,7 @@ const { Invoker } = require("./invoke.cjs");
 const logging = require("./logging.cjs");
 const { fitHeap } = require("./memory.cjs");
 const { preload } = require("./preload.cjs");
+const { installGlobal } = require("./response-stream.cjs");
 const { rehearse, rehearseTypeScript } = require("./rehearsal.cjs");
 
 const { parse, stringify } = JSON;
@@ -39,6 +40,7 @@ class Runtime {
     this.#stopRehearsing = stopRehearsing;
     channel.start((type, bytes, start, end) => {
       if (type === FRAME.INIT) void this.#initialise(parse(bytes.utf8Slice(start, end)));
+      else if (type === FRAME.CREDIT) this.#invoker?.credit(bytes.readUInt32BE(start));
       else if (type !== FRAME.INVOKE) throw new Error(`Unknown frame type ${type} from the host`);
       else if (this.#invoker) this.#invoker.invoke(bytes, start, end);
       else this.#early.push([bytes, start, end]);
@@ -59,6 +61,9 @@ class Runtime {
     this.#channel.keepAlive(false);
     try {
       process.chdir(taskRoot);
+      if (!/^(1|true)$/.test(request.environment.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA ?? "")) {
+        installGlobal();
+      }
       await preload(taskRoot);
       const handler = await loadHandler(taskRoot, request.handler);
       // A rejection that the module left unhandled comes up now, and fails the initialisation.

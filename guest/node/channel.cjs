@@ -27,6 +27,7 @@ const later = setTimeout;
 const FRAME = Object.freeze({
   INIT: 1,
   INVOKE: 2,
+  CREDIT: 4,
   READY: 16,
   INIT_DONE: 17,
   INIT_ERROR: 18,
@@ -34,6 +35,10 @@ const FRAME = Object.freeze({
   ERROR: 21,
   LOG: 22,
   LAST_ERROR: 23,
+  STREAM_BEGIN: 24,
+  STREAM_CHUNK: 25,
+  STREAM_END: 26,
+  EVIDENCE: 27,
 });
 
 /** Waits for the host on a unix socket, once; nobody else can connect afterwards. */
@@ -165,7 +170,7 @@ function encode(type, text) {
   frame.writeUInt32BE(bytes + 1, 0);
   frame[4] = type;
   if (isText) frame.utf8Write(text, HEADER_BYTES);
-  else text.copy(frame, HEADER_BYTES);
+  else frame.set(text, HEADER_BYTES);
   return frame;
 }
 

@@ -8,6 +8,7 @@ const { FRAME } = require("./channel.cjs");
 const { runtimeError, toResponseText } = require("./errors.cjs");
 const { setRequestId } = require("./logging.cjs");
 const { dropBuffers } = require("./memory.cjs");
+const { HIGH_WATER_MARK, isStreaming, ResponseStream } = require("./response-stream.cjs");
 
 const { parse, stringify } = JSON;
 const { byteLength } = Buffer;
@@ -38,6 +39,7 @@ class Invoker {
   #callbackStyle;
   #logError;
   #handlerIsAsync;
+  #streams;
   /** The call that runs, as an identity: whoever settles it compares with this. */
   #current;
   #waiting = [];
@@ -45,10 +47,12 @@ class Invoker {
   /**
    * @param options.callbackStyle whether handlers may answer through a callback (Node 22), and are
    *   waited for until the event loop is empty
-   * @throws Runtime.CallbackHandlerDeprecated for a callback handler on a runtime without them
+   * @throws Runtime.CallbackHandlerDeprecated for a callback handler on a runtime without them,
+   *   Runtime.MalformedStreamingHandler
    */
   constructor({ channel, handler, init, callbackStyle, logError }) {
-    if (!callbackStyle && handler.length >= 3) {
+    this.#streams = isStreaming(handler);
+    if (!callbackStyle && !this.#streams && handler.length >= 3) {
       throw runtimeError("CallbackHandlerDeprecated", CALLBACKS_REMOVED);
     }
     this.#channel = channel;
@@ -73,13 +77,14 @@ class Invoker {
     const header = parse(bytes.utf8Slice(start + 4, headerEnd));
     setRequestId(header.requestId);
     (process.env ?? environment)._X_AMZN_TRACE_ID = header.traceId;
-    const call = { emptied: undefined };
+    const call = { emptied: undefined, stream: undefined };
     this.#current = call;
     this.#channel.keepAlive(false);
     try {
       const context = this.#context(header);
       const event = parse(bytes.utf8Slice(headerEnd, end));
-      if (this.#callbackStyle) this.#runWithCallback(call, event, context);
+      if (this.#streams) this.#runStreaming(call, event, context);
+      else if (this.#callbackStyle) this.#runWithCallback(call, event, context);
       else this.#run(call, event, context);
     } catch (error) {
       this.#fail(call, error);
@@ -90,6 +95,43 @@ class Invoker {
     const result = this.#handler(event, context);
     if (typeof result?.then === "function") this.#follow(call, result);
     else this.#succeed(call, result);
+  }
+
+  /** The response is what the handler writes; the call ends when both stream and handler have. */
+  #runStreaming(call, event, context) {
+    const stream = new ResponseStream(this.#channel, Number(this.#handler[HIGH_WATER_MARK]));
+    call.stream = stream;
+    const ended = new Promise((resolve, reject) => {
+      stream.on("finish", resolve);
+      stream.on("error", reject);
+      stream.on("close", () => reject(new Error("Response stream is not finished.")));
+    });
+    // Met below, unless the handler fails first.
+    ended.catch(() => {});
+    const result = this.#handler(event, stream, context);
+    if (typeof result?.then !== "function") {
+      throw new Error("Streaming does not support non-async handlers.");
+    }
+    result
+      .then((value) => {
+        if (value !== undefined) console.warn("Streaming handlers ignore return values.");
+        return ended;
+      })
+      .then(
+        () => this.#endStream(call),
+        (error) => this.#fail(call, error),
+      );
+  }
+
+  #endStream(call) {
+    afterThisTurn(() => {
+      if (this.#current === call) this.#finish(FRAME.STREAM_END, "");
+    });
+  }
+
+  /** The host takes so many bytes more of the running call's stream. */
+  credit(bytes) {
+    this.#current?.stream?.credit(bytes);
   }
 
   #runWithCallback(call, event, context) {
@@ -140,7 +182,7 @@ class Invoker {
       logGroupName: init.logGroup,
       logStreamName: init.logStream,
       clientContext: header.clientContext ? parse(header.clientContext) : undefined,
-      identity: undefined,
+      identity: header.cognitoIdentity ? parse(header.cognitoIdentity) : undefined,
       invokedFunctionArn: header.functionArn,
       awsRequestId: header.requestId,
       getRemainingTimeInMillis: () => deadline - now(),
@@ -152,7 +194,8 @@ class Invoker {
     const call = this.#current;
     if (call === undefined) return;
     if (call.emptied !== undefined) call.emptied();
-    else if (this.#callbackStyle && !this.#handlerIsAsync) this.#succeed(call, null);
+    else if (this.#callbackStyle && !this.#handlerIsAsync && !this.#streams)
+      this.#succeed(call, null);
     else this.#fail(call, runtimeError("NodeJsExit", NEVER_SETTLED));
   }
 
@@ -184,6 +227,7 @@ class Invoker {
   #fail(call, error) {
     afterThisTurn(() => {
       if (this.#current !== call) return;
+      call.stream?.detach();
       this.#logError("Invoke Error", error);
       this.#finish(FRAME.ERROR, toResponseText(error));
     });
