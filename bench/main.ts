@@ -10,6 +10,7 @@ import { burst } from "./measures/burst.ts";
 import { firstCall } from "./measures/first-call.ts";
 import { memory } from "./measures/memory.ts";
 import { registered } from "./measures/registered.ts";
+import { streaming } from "./measures/streaming.ts";
 import { throughput } from "./measures/throughput.ts";
 import { warm, warmSdk } from "./measures/warm.ts";
 import { renderProfiles } from "./profile.ts";
@@ -19,7 +20,16 @@ import type { SubjectKind } from "./subject.ts";
 import { RUNTIME } from "./subjects/hearth.ts";
 import { peers } from "./subjects/peers.ts";
 
-const BENCHES: readonly Bench[] = [firstCall, warm, warmSdk, throughput, burst, memory, registered];
+const BENCHES: readonly Bench[] = [
+  firstCall,
+  warm,
+  warmSdk,
+  throughput,
+  burst,
+  memory,
+  registered,
+  streaming,
+];
 
 const resultsDirectory = fileURLToPath(new URL("results/", import.meta.url));
 

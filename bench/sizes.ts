@@ -5,6 +5,7 @@ export interface Sizes {
   readonly firstCallsCold: number;
   readonly warmRounds: number;
   readonly warmCallsPerRound: number;
+  readonly streamCallsPerRound: number;
   readonly throughputRounds: number;
   readonly throughputCallsPerRound: number;
   readonly burstRepetitions: number;
@@ -22,6 +23,7 @@ export const FULL: Sizes = {
   firstCallsCold: 20,
   warmRounds: 10,
   warmCallsPerRound: 1000,
+  streamCallsPerRound: 300,
   throughputRounds: 8,
   throughputCallsPerRound: 6000,
   burstRepetitions: 5,
@@ -39,6 +41,7 @@ export const SMOKE: Sizes = {
   firstCallsCold: 1,
   warmRounds: 2,
   warmCallsPerRound: 20,
+  streamCallsPerRound: 10,
   throughputRounds: 1,
   throughputCallsPerRound: 64,
   burstRepetitions: 1,

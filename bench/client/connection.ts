@@ -5,6 +5,8 @@ export interface Answer {
   readonly status: number;
   readonly head: string;
   readonly body: Buffer;
+  /** By performance.now(), when the first byte of the body came; a streamed body has more. */
+  readonly firstByteAt?: number;
 }
 
 export type AnswerCallback = (error: Error | undefined, answer: Answer | undefined) => void;
@@ -26,6 +28,7 @@ const NOTHING = Buffer.alloc(0);
 export class Connection implements Exchanger {
   readonly #socket: Socket;
   #received: Buffer = NOTHING;
+  #firstByteAt: number | undefined;
   #callback: AnswerCallback | undefined;
   #failure: Error | undefined;
 
@@ -60,12 +63,17 @@ export class Connection implements Exchanger {
 
   #receive(chunk: Buffer): void {
     this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    if (this.#firstByteAt === undefined && hasBody(this.#received)) {
+      this.#firstByteAt = performance.now();
+    }
     const answer = parseAnswer(this.#received);
     if (answer === undefined) return;
+    const firstByteAt = this.#firstByteAt;
     this.#received = NOTHING;
+    this.#firstByteAt = undefined;
     const callback = this.#callback;
     this.#callback = undefined;
-    callback?.(undefined, answer);
+    callback?.(undefined, firstByteAt === undefined ? answer : { ...answer, firstByteAt });
   }
 
   #fail(error: Error): void {
@@ -74,6 +82,14 @@ export class Connection implements Exchanger {
     this.#callback = undefined;
     callback?.(this.#failure, undefined);
   }
+}
+
+/** Whether a byte of a chunked body has come: something follows the line with a chunk's length. */
+function hasBody(bytes: Buffer): boolean {
+  const headEnd = bytes.indexOf(HEAD_END);
+  if (headEnd < 0) return false;
+  const lineEnd = bytes.indexOf("\r\n", headEnd + HEAD_END.length);
+  return lineEnd >= 0 && bytes.length > lineEnd + 2;
 }
 
 /** The answer in `bytes`; undefined until it is whole. */

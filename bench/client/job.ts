@@ -6,11 +6,15 @@ export interface Job {
   readonly requests: readonly Uint8Array[];
   /** The one right body for the request of the same index. */
   readonly answers: readonly Uint8Array[];
+  /** Another form of it, where there is one. */
+  readonly otherAnswers?: readonly Uint8Array[];
   /** Connections, opened before the first request; each carries one request at a time. */
   readonly connections: number;
   readonly calls: number;
   /** Calls before those that are timed. */
   readonly warmUpCalls: number;
+  /** Latencies end with the first byte of a body, however much of it is still to come. */
+  readonly untilFirstByte?: boolean;
   /** Calls through the AWS SDK instead, its signing and its HTTP client included. */
   readonly sdk?: SdkTarget;
 }

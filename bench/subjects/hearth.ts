@@ -130,11 +130,11 @@ export class HearthServer implements Subject {
     return new HearthServer(options, server, connection, dataDirectory);
   }
 
-  /** Registers functions with the bench's handler through the AWS SDK, until all are Active. */
-  async create(functionNames: readonly string[]): Promise<void> {
+  /** Registers functions with a module of the bench through the AWS SDK, until all are Active. */
+  async create(functionNames: readonly string[], file: string = handlerFile): Promise<void> {
     const { endpoint, region, ...credentials } = this.#connection;
     const client = new LambdaClient({ endpoint, region, credentials });
-    const zip = await zipOf(handlerFile);
+    const zip = await zipOf(file);
     const waiting = [...functionNames];
     const worker = async (): Promise<void> => {
       for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {

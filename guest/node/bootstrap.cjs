@@ -9,6 +9,7 @@ const { FRAME, listen } = require("./channel.cjs");
 const { runtimeError, toResponseText } = require("./errors.cjs");
 const { loadHandler } = require("./handler.cjs");
 const { Invoker } = require("./invoke.cjs");
+const { importFromLayers } = require("./layers.cjs");
 const logging = require("./logging.cjs");
 const { fitHeap } = require("./memory.cjs");
 const { preload } = require("./preload.cjs");
@@ -64,6 +65,7 @@ class Runtime {
       if (!/^(1|true)$/.test(request.environment.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA ?? "")) {
         installGlobal();
       }
+      importFromLayers();
       await preload(taskRoot);
       const handler = await loadHandler(taskRoot, request.handler);
       // A rejection that the module left unhandled comes up now, and fails the initialisation.
@@ -117,8 +119,17 @@ class Runtime {
   }
 }
 
-/** Makes process.env exactly `variables`, and NODE_PATH count if it was not set at boot. */
+/**
+ * Makes process.env exactly `variables`, and NODE_PATH count if it was not set at boot. A wrapper
+ * had them already, and what it made of them stays.
+ */
 function applyEnvironment(variables) {
+  if (process.env.HEARTH_KEEP_ENVIRONMENT !== undefined) {
+    for (const name of Object.keys(process.env)) {
+      if (name.startsWith("HEARTH_") && !Object.hasOwn(variables, name)) delete process.env[name];
+    }
+    return;
+  }
   const nodePath = process.env.NODE_PATH;
   for (const name of Object.keys(process.env)) {
     if (!Object.hasOwn(variables, name)) delete process.env[name];

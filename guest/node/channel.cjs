@@ -6,7 +6,7 @@
  * fs functions or timers cannot break the channel by accident.
  */
 const { writeSync } = require("node:fs");
-const { createServer } = require("node:net");
+const { createServer, Socket } = require("node:net");
 
 const HEADER_BYTES = 5;
 const RETRY_MS = 1;
@@ -41,8 +41,16 @@ const FRAME = Object.freeze({
   EVIDENCE: 27,
 });
 
-/** Waits for the host on a unix socket, once; nobody else can connect afterwards. */
+/**
+ * Waits for the host on a unix socket, once; nobody else can connect afterwards. Where a wrapper
+ * runs first, the host has connected before it, and the connection is inherited.
+ */
 function listen(path) {
+  const { HEARTH_GUEST_DESCRIPTOR: descriptor } = process.env;
+  if (descriptor !== undefined) {
+    const options = { fd: Number(descriptor), readable: true, writable: true };
+    return Promise.resolve(new Channel(new Socket(options)));
+  }
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => {
       server.close();
@@ -95,7 +103,15 @@ class Channel {
 
   /** As `send`, but what the kernel does not take at once goes out in the background. */
   sendLater(type, text) {
-    const frame = encode(type, text);
+    this.#sendLater(encode(type, text));
+  }
+
+  /** Two frames in one write. */
+  sendBothLater(type, text, nextType, nextText) {
+    this.#sendLater(concat([encode(type, text), encode(nextType, nextText)]));
+  }
+
+  #sendLater(frame) {
     if (this.#socket.writableLength > 0) this.#socket.write(frame);
     else this.#write(frame, false);
   }

@@ -40,6 +40,8 @@ class Invoker {
   #logError;
   #handlerIsAsync;
   #streams;
+  /** Ends what the runtime observes of itself during the running call; mostly undefined. */
+  #endInstruments;
   /** The call that runs, as an identity: whoever settles it compares with this. */
   #current;
   #waiting = [];
@@ -83,12 +85,24 @@ class Invoker {
     try {
       const context = this.#context(header);
       const event = parse(bytes.utf8Slice(headerEnd, end));
+      if (header.instruments !== undefined) this.#instrument(header.instruments);
       if (this.#streams) this.#runStreaming(call, event, context);
       else if (this.#callbackStyle) this.#runWithCallback(call, event, context);
       else this.#run(call, event, context);
     } catch (error) {
       this.#fail(call, error);
     }
+  }
+
+  #instrument(wanted) {
+    const { beginInstruments } = require("./instruments.cjs");
+    this.#endInstruments = beginInstruments(wanted, this.#channel, this.#handler);
+  }
+
+  #uninstrument() {
+    const end = this.#endInstruments;
+    this.#endInstruments = undefined;
+    end();
   }
 
   #run(call, event, context) {
@@ -236,11 +250,13 @@ class Invoker {
   /** Ends the running call with an error that the process does not survive. */
   abort(error) {
     this.#current = undefined;
+    if (this.#endInstruments !== undefined) this.#uninstrument();
     this.#channel.send(FRAME.LAST_ERROR, toResponseText(error));
   }
 
   #finish(type, text) {
     this.#current = undefined;
+    if (this.#endInstruments !== undefined) this.#uninstrument();
     this.#channel.keepAlive(true);
     this.#channel.sendLater(type, text);
     dropBuffers();

@@ -118,19 +118,24 @@ class ResponseStream extends Writable {
   }
 
   _write(chunk, _encoding, callback) {
-    this.#begin();
-    this.#send(chunk, 0, callback);
+    if (this.#hasBegun) this.#send(chunk, 0, callback);
+    else this.#begin(chunk, callback);
   }
 
   _final(callback) {
-    this.#begin();
+    if (!this.#hasBegun) this.#channel?.sendLater(FRAME.STREAM_BEGIN, this.#contentType);
+    this.#hasBegun = true;
     callback();
   }
 
-  #begin() {
-    if (this.#hasBegun) return;
+  /** The first bytes travel with the news that there is a response. */
+  #begin(bytes, callback) {
     this.#hasBegun = true;
-    this.#channel?.sendLater(FRAME.STREAM_BEGIN, this.#contentType);
+    const first = bytes.subarray(0, CHUNK_BYTES_MAX);
+    this.#window -= first.length;
+    const { STREAM_BEGIN, STREAM_CHUNK } = FRAME;
+    this.#channel?.sendBothLater(STREAM_BEGIN, this.#contentType, STREAM_CHUNK, first);
+    this.#send(bytes, first.length, callback);
   }
 
   #send(bytes, start, callback) {

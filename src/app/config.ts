@@ -26,6 +26,8 @@ export interface ServerConfig {
   readonly freezeAfterMs: number;
   readonly environmentsMax: number;
   readonly bootConcurrency: number;
+  /** URL prefixes that sidecars may deliver to although they lead to this machine's networks. */
+  readonly allowSinks: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -39,6 +41,7 @@ export interface ServerFlags {
   readonly network?: string | undefined;
   readonly warm?: string | undefined;
   readonly "keep-alive"?: string | undefined;
+  readonly "allow-sink"?: readonly string[] | undefined;
   readonly "log-level"?: string | undefined;
 }
 
@@ -62,7 +65,7 @@ const MEMORY_SHARE = 0.75;
  * @throws PlatformError kind "invalid" naming the flag
  */
 export function parseServerConfig(sources: ConfigSources): ServerConfig {
-  const pick = (name: keyof ServerFlags): string | undefined => {
+  const pick = (name: Exclude<keyof ServerFlags, "allow-sink">): string | undefined => {
     const variable = `HEARTH_${name.toUpperCase().replaceAll("-", "_")}`;
     return sources.flags[name] ?? sources.environment[variable];
   };
@@ -81,6 +84,9 @@ export function parseServerConfig(sources: ConfigSources): ServerConfig {
     freezeAfterMs: FREEZE_AFTER_MS,
     environmentsMax: Math.max(16, Math.floor((totalMiB * MEMORY_SHARE) / ENVIRONMENT_MIB)),
     bootConcurrency: Math.max(2, cpus().length * 2),
+    allowSinks: parseSinks(
+      sources.flags["allow-sink"] ?? listOf(sources.environment.HEARTH_ALLOW_SINK),
+    ),
     logLevel: oneOf("log-level", pick("log-level") ?? "info", ["debug", "info", "warn", "error"]),
   });
 }
@@ -95,6 +101,18 @@ function defaultWarm(): string {
     (name) => familyOf(name) === "python" && existsSync(`/usr/bin/${name}`),
   );
   return python === undefined ? WARM_DEFAULT : `${WARM_DEFAULT},${python}=1`;
+}
+
+function listOf(text = ""): readonly string[] {
+  return text.split(",").filter((part) => part !== "");
+}
+
+function parseSinks(texts: readonly string[]): readonly string[] {
+  for (const text of texts) {
+    if (/^https?:$/.test(URL.parse(text)?.protocol ?? "")) continue;
+    throw invalid("allow-sink", `--allow-sink is ${text}, wanted an http or https URL`);
+  }
+  return texts;
 }
 
 /** `nodejs24.x=4,python3.11=2` */

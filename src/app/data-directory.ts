@@ -16,6 +16,10 @@ export interface DataPaths {
   readonly codeCache: string;
   readonly instances: string;
   readonly logs: string;
+  /** What sidecars make of calls. */
+  readonly artefacts: string;
+  /** Files that sidecars write lines to. */
+  readonly sinks: string;
   readonly runtimes: string;
   readonly masterKey: string;
   readonly credentials: string;
@@ -31,6 +35,8 @@ export function dataPaths(root: string): DataPaths {
     codeCache: join(root, "cache", "code"),
     instances: join(root, "instances"),
     logs: join(root, "logs"),
+    artefacts: join(root, "artefacts"),
+    sinks: join(root, "sinks"),
     runtimes: join(root, "runtimes"),
     masterKey: join(root, "master.key"),
     credentials: join(root, "credentials.json"),

@@ -1,14 +1,31 @@
 import { secureRandom, seededRandom, systemClock } from "../base/mod.ts";
 import { CodeStore } from "../code/mod.ts";
 import { openDiskBlobStore } from "../engine/disk/mod.ts";
+import type { TableStore } from "../engine/mod.ts";
 import { openSqliteTableStore } from "../engine/sqlite/mod.ts";
-import { Accounts, FunctionRegistry } from "../registry/mod.ts";
+import {
+  Accounts,
+  CapacityProviderRegistry,
+  EventConfigRegistry,
+  FunctionRegistry,
+  PolicyRegistry,
+  SettingsRegistry,
+  SidecarRegistry,
+  UrlRegistry,
+} from "../registry/mod.ts";
 import { type DataPaths, readMasterKey, writeDurably } from "./data-directory.ts";
 
 /** What a server remembers from one start to the next. */
 export interface State {
+  readonly table: TableStore;
   readonly accounts: Accounts;
   readonly registry: FunctionRegistry;
+  readonly policies: PolicyRegistry;
+  readonly urls: UrlRegistry;
+  readonly settings: SettingsRegistry;
+  readonly capacityProviders: CapacityProviderRegistry;
+  readonly eventConfigs: EventConfigRegistry;
+  readonly sidecars: SidecarRegistry;
   readonly code: CodeStore;
 }
 
@@ -29,5 +46,14 @@ export async function openState(
   await writeDurably(paths.credentials, `${JSON.stringify(credentials, null, 2)}\n`);
   const weights = seededRandom(secureRandom.bytes(4).readUInt32LE());
   const registry = opened.use(new FunctionRegistry({ table, code, region, weights, ...options }));
-  return { accounts, registry, code };
+  const { parts } = registry;
+  return {
+    ...{ table, accounts, registry, code },
+    policies: new PolicyRegistry(parts),
+    urls: new UrlRegistry(parts),
+    settings: new SettingsRegistry(parts),
+    sidecars: await SidecarRegistry.open(registry),
+    capacityProviders: new CapacityProviderRegistry(parts),
+    eventConfigs: new EventConfigRegistry(parts),
+  };
 }

@@ -9,6 +9,11 @@ export function deferred<T>(): Deferred<T> {
   return Promise.withResolvers<T>();
 }
 
+/** Resolves after whatever else waits for the event loop has had its turn. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** A counted permission; disposing it gives it back once. */
 export interface Permit extends Disposable {
   release(): void;

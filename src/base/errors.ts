@@ -18,6 +18,12 @@ export type ErrorDetail =
   | { kind: "throttled"; scope: ThrottleScope; limit: number; retryAfterSeconds: number }
   /** A bounded queue or budget of this host is full: not the caller's limit but ours. */
   | { kind: "overloaded"; queue: string }
+  /** A chain of calls has come back to the same function too often. */
+  | { kind: "recursion"; resource: string; runs: number }
+  /** A function does not accept who signed its code, or the code is not what was signed. */
+  | { kind: "code_signature"; problem: "untrusted" | "damaged" }
+  /** The owner has as many of something as may be. */
+  | { kind: "quota"; resource: string; limit: number }
   | { kind: "too_large"; what: string; limitBytes: number; actualBytes: number }
   | { kind: "invalid_package"; problem: PackageProblem; entry?: string }
   /** This host cannot do what was asked; `remedy` is a sentence: what to install or set. */

@@ -1,4 +1,5 @@
 import { PlatformError } from "./errors.ts";
+import { Pieces } from "./pieces.ts";
 
 /**
  * Frames between the host and a guest runtime: a 32-bit big-endian length that counts what follows,
@@ -29,7 +30,7 @@ export function encodeFrame(type: number, ...parts: Buffer[]): Buffer {
  */
 export class FrameReader {
   readonly #limitBytes: number;
-  #chunks: Buffer[] = [];
+  readonly #chunks = new Pieces();
   #held = 0;
   #wanted = HEADER_BYTES;
 
@@ -40,13 +41,14 @@ export class FrameReader {
   /** Takes the next bytes and calls `onFrame` for each frame they complete, in order. */
   push(chunk: Buffer, onFrame: (frame: Frame) => void): void {
     if (this.#held > 0) {
-      this.#chunks.push(chunk);
+      this.#chunks.add(chunk);
       this.#held += chunk.length;
       if (this.#held < this.#wanted) return;
-      chunk = Buffer.concat(this.#chunks, this.#held);
+      chunk = this.#chunks.joined();
     }
     const rest = this.#cut(chunk, onFrame);
-    this.#chunks = rest.length > 0 ? [rest] : [];
+    this.#chunks.clear();
+    this.#chunks.add(rest);
     this.#held = rest.length;
   }
 

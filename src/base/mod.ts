@@ -6,4 +6,5 @@ export * from "./frame.ts";
 export * from "./log.ts";
 export * from "./lru.ts";
 export * from "./metrics.ts";
+export * from "./pieces.ts";
 export * from "./random.ts";

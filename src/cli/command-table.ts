@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { editDistance } from "./edit-distance.ts";
 
 /** A line of `hearth help`; the command's own file is read only when it runs. */
 export interface CommandEntry {
@@ -50,9 +51,79 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/logs.ts")).logs,
   },
   {
+    name: "stats",
+    summary: "Show how functions did: calls, errors, durations, concurrency",
+    load: async () => (await import("./commands/stats.ts")).stats,
+  },
+  {
     name: "rm",
     summary: "Delete a function",
     load: async () => (await import("./commands/remove.ts")).remove,
+  },
+  {
+    name: "url",
+    summary: "Show the URLs of a function",
+    load: async () => (await import("./commands/url.ts")).url,
+  },
+  {
+    name: "url create",
+    summary: "Give a function or an alias a URL",
+    load: async () => (await import("./commands/url-create.ts")).urlCreate,
+  },
+  {
+    name: "url rm",
+    summary: "Delete the URL of a function or an alias",
+    load: async () => (await import("./commands/url-remove.ts")).urlRemove,
+  },
+  {
+    name: "layer publish",
+    summary: "Make a layer of a folder or a zip",
+    load: async () => (await import("./commands/layer-publish.ts")).layerPublish,
+  },
+  {
+    name: "layer ls",
+    summary: "List layers, or the versions of one",
+    load: async () => (await import("./commands/layer-list.ts")).layerList,
+  },
+  {
+    name: "layer rm",
+    summary: "Delete versions of layers",
+    load: async () => (await import("./commands/layer-remove.ts")).layerRemove,
+  },
+  {
+    name: "durable ls",
+    summary: "List the durable executions of a function",
+    load: async () => (await import("./commands/durable-list.ts")).durableList,
+  },
+  {
+    name: "durable show",
+    summary: "Show what a durable execution has done",
+    load: async () => (await import("./commands/durable-show.ts")).durableShow,
+  },
+  {
+    name: "durable answer",
+    summary: "Send a durable execution what it waits for",
+    load: async () => (await import("./commands/durable-answer.ts")).durableAnswer,
+  },
+  {
+    name: "durable stop",
+    summary: "Stop a durable execution",
+    load: async () => (await import("./commands/durable-stop.ts")).durableStop,
+  },
+  {
+    name: "policy set",
+    summary: "Choose what runs beside a function, or beside all of them",
+    load: async () => (await import("./commands/policy.ts")).policySet,
+  },
+  {
+    name: "policy get",
+    summary: "Show what runs beside a function, or beside all of them",
+    load: async () => (await import("./commands/policy.ts")).policyGet,
+  },
+  {
+    name: "policy rm",
+    summary: "Let nothing run beside a function any more",
+    load: async () => (await import("./commands/policy.ts")).policyRemove,
   },
   {
     name: "account create",
@@ -110,18 +181,4 @@ export function suggestionsFor(name: string): readonly string[] {
 function distanceTo(typed: string, name: string): number {
   if (name.startsWith(`${typed} `)) return 0;
   return editDistance(typed, name);
-}
-
-/** Levenshtein distance, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of Array.from(a).entries()) {
-    const next = [i + 1];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (letter === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

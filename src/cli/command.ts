@@ -7,6 +7,8 @@ export interface Flag {
   readonly multiple?: boolean;
   /** What stands for the value in the help text: `PORT`, `DIR`. Only for strings. */
   readonly value?: string;
+  /** What the flag says without a value; then a value comes behind `=` only. */
+  readonly alone?: string;
   readonly help: string;
 }
 

@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type {
   FunctionConfiguration,
   LambdaClient,
@@ -7,6 +9,7 @@ import type {
 } from "@aws-sdk/client-lambda";
 import type { RuntimeName } from "../model/mod.ts";
 import { CommandError } from "./command.ts";
+import { unlessMissing } from "./lambda.ts";
 
 /** What deploying sets; absent fields keep the function's own, or AWS's default for a new one. */
 export interface FunctionSettings {
@@ -15,12 +18,19 @@ export interface FunctionSettings {
   readonly memoryMiB?: number;
   readonly timeoutSeconds?: number;
   readonly environment?: Readonly<Record<string, string>>;
+  /** ARNs of layer versions. */
+  readonly layers?: readonly string[];
+  readonly jsonLogs?: boolean;
+  /** How long an execution of a durable function may take. */
+  readonly durableSeconds?: number;
 }
 
 export interface DeployedFunction {
   readonly name: string;
   readonly arn: string;
   readonly created: boolean;
+  /** What was not yet as wanted; both of a new function. */
+  readonly changed: readonly ("code" | "settings")[];
   readonly runtime: string;
   readonly handler: string;
   readonly codeSha256: string;
@@ -32,7 +42,7 @@ const ROLE = "arn:aws:iam::000000000000:role/hearth";
 const READY_MS_MAX = 60_000;
 const POLL_MS = 25;
 
-/** Creates the function, or updates its code and then its settings; resolves when it is Active. */
+/** Creates the function, or updates what differs of its code and settings; then it is Active. */
 export async function deployFunction(
   client: LambdaClient,
   name: string,
@@ -40,13 +50,16 @@ export async function deployFunction(
   zip: Uint8Array,
 ): Promise<DeployedFunction> {
   const existing = await configurationOf(client, name);
-  if (existing === undefined) await create(client, name, settings, zip);
-  else await update(client, name, settings, zip, existing);
+  const wanted = wireOf(name, settings);
+  const changed = changesOf(existing, wanted, zip);
+  if (existing === undefined) await create(client, wanted, zip);
+  else await update(client, wanted, zip, changed);
   const ready = await untilReady(client, name);
   return {
     name,
     arn: ready.FunctionArn ?? "",
     created: existing === undefined,
+    changed,
     runtime: ready.Runtime ?? "",
     handler: ready.Handler ?? "",
     codeSha256: ready.CodeSha256 ?? "",
@@ -54,62 +67,73 @@ export async function deployFunction(
   };
 }
 
-async function create(
-  client: LambdaClient,
-  name: string,
-  settings: FunctionSettings,
-  zip: Uint8Array,
-): Promise<void> {
+type Wanted = UpdateFunctionConfigurationCommandInput & { readonly FunctionName: string };
+
+async function create(client: LambdaClient, wanted: Wanted, zip: Uint8Array): Promise<void> {
   const { CreateFunctionCommand } = await import("@aws-sdk/client-lambda");
-  await client.send(
-    new CreateFunctionCommand({
-      ...wireOf(name, settings),
-      Role: ROLE,
-      Code: { ZipFile: zip },
-    }),
-  );
+  await client.send(new CreateFunctionCommand({ ...wanted, Role: ROLE, Code: { ZipFile: zip } }));
 }
 
 async function update(
   client: LambdaClient,
-  name: string,
-  settings: FunctionSettings,
+  wanted: Wanted,
   zip: Uint8Array,
-  existing: FunctionConfiguration,
+  changed: DeployedFunction["changed"],
 ): Promise<void> {
   const { UpdateFunctionCodeCommand, UpdateFunctionConfigurationCommand } = await import(
     "@aws-sdk/client-lambda"
   );
-  await client.send(new UpdateFunctionCodeCommand({ FunctionName: name, ZipFile: zip }));
-  const wanted = wireOf(name, settings);
-  if (agrees(existing, wanted)) return;
-  await untilReady(client, name);
+  const { FunctionName } = wanted;
+  if (changed.includes("code")) {
+    await client.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile: zip }));
+  }
+  if (!changed.includes("settings")) return;
+  await untilReady(client, FunctionName);
   await client.send(new UpdateFunctionConfigurationCommand(wanted));
 }
 
-function wireOf(
-  name: string,
-  { runtime, handler, memoryMiB, timeoutSeconds, environment }: FunctionSettings,
-): UpdateFunctionConfigurationCommandInput & { FunctionName: string } {
+function wireOf(name: string, settings: FunctionSettings): Wanted {
+  const { memoryMiB, timeoutSeconds, environment, layers, jsonLogs, durableSeconds } = settings;
   return {
     FunctionName: name,
-    Runtime: runtime as Runtime,
-    Handler: handler,
+    Runtime: settings.runtime as Runtime,
+    Handler: settings.handler,
     ...(memoryMiB === undefined ? {} : { MemorySize: memoryMiB }),
     ...(timeoutSeconds === undefined ? {} : { Timeout: timeoutSeconds }),
     ...(environment === undefined ? {} : { Environment: { Variables: environment } }),
+    ...(layers === undefined ? {} : { Layers: [...layers] }),
+    ...(jsonLogs === undefined ? {} : { LoggingConfig: { LogFormat: jsonLogs ? "JSON" : "Text" } }),
+    ...(durableSeconds === undefined
+      ? {}
+      : { DurableConfig: { ExecutionTimeout: durableSeconds } }),
   };
 }
 
-/** Whether the function already is what is wanted of it. */
-function agrees(
-  existing: FunctionConfiguration,
-  wanted: UpdateFunctionConfigurationCommandInput,
-): boolean {
-  if (wanted.Environment !== undefined) return false;
-  return (["Runtime", "Handler", "MemorySize", "Timeout"] as const).every(
-    (field) => wanted[field] === undefined || wanted[field] === existing[field],
-  );
+/** What of the function is not yet as wanted. */
+function changesOf(
+  existing: FunctionConfiguration | undefined,
+  wanted: Wanted,
+  zip: Uint8Array,
+): DeployedFunction["changed"] {
+  if (existing === undefined) return ["code", "settings"];
+  const sha256 = createHash("sha256").update(zip).digest("base64");
+  const isSame =
+    (["Runtime", "Handler", "MemorySize", "Timeout"] as const).every(
+      (field) => wanted[field] === undefined || wanted[field] === existing[field],
+    ) &&
+    agrees(existing.Environment?.Variables ?? {}, wanted.Environment?.Variables) &&
+    agrees(existing.Layers?.map(({ Arn }) => Arn) ?? [], wanted.Layers) &&
+    agrees(existing.LoggingConfig?.LogFormat, wanted.LoggingConfig?.LogFormat) &&
+    agrees(existing.DurableConfig?.ExecutionTimeout, wanted.DurableConfig?.ExecutionTimeout);
+  return [
+    ...(existing.CodeSha256 === sha256 ? [] : (["code"] as const)),
+    ...(isSame ? [] : (["settings"] as const)),
+  ];
+}
+
+/** Nothing wanted is content with everything. */
+function agrees(existing: unknown, wanted: unknown): boolean {
+  return wanted === undefined || isDeepStrictEqual(existing, wanted);
 }
 
 async function configurationOf(
@@ -117,12 +141,8 @@ async function configurationOf(
   name: string,
 ): Promise<FunctionConfiguration | undefined> {
   const { GetFunctionConfigurationCommand } = await import("@aws-sdk/client-lambda");
-  try {
-    return await client.send(new GetFunctionConfigurationCommand({ FunctionName: name }));
-  } catch (error) {
-    if (error instanceof Error && error.name === "ResourceNotFoundException") return undefined;
-    throw error;
-  }
+  const command = new GetFunctionConfigurationCommand({ FunctionName: name });
+  return await unlessMissing(client.send(command));
 }
 
 /** Resolves when the function is Active and its last update is over. */

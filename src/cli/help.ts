@@ -29,12 +29,13 @@ export function helpOf(name: string, summary: string, command: Command): string 
   const heads = flags.map(([flagName, flag]) => headOf(flagName, flag));
   const width = Math.max(...heads.map((head) => head.length));
   const lines = flags.map(([, flag], index) => `  ${heads[index]?.padEnd(width)}  ${flag.help}`);
-  const details = command.details === undefined ? [] : ["", command.details.trim()];
+  const details = command.details === undefined ? [] : ["", command.details.replace(/^\n/, "")];
   const usage = `Usage: hearth ${name} ${command.usage}`.trimEnd();
   return [`${summary}.`, "", usage, "", ...lines, ...details, ""].join("\n");
 }
 
 function headOf(name: string, flag: Flag): string {
   const short = flag.short === undefined ? "    " : `-${flag.short}, `;
+  if (flag.alone !== undefined) return `${short}--${name}[=${flag.value}]`;
   return `${short}--${name}${flag.value === undefined ? "" : ` ${flag.value}`}`;
 }

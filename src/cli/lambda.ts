@@ -1,7 +1,7 @@
-import type { LambdaClient } from "@aws-sdk/client-lambda";
-import { messageOf } from "../base/mod.ts";
-import { CommandError } from "./command.ts";
-import type { Connection } from "./connection.ts";
+import type { FunctionConfiguration, LambdaClient } from "@aws-sdk/client-lambda";
+import type { CommandInput } from "./command.ts";
+import { type Connection, findConnection } from "./connection.ts";
+import { explained } from "./failures.ts";
 
 /** How a call started, from the X-Hearth-* headers of its response. */
 export interface StartHeaders {
@@ -28,6 +28,39 @@ export async function lambdaClient(connection: Connection): Promise<LambdaClient
     maxAttempts: 1,
     requestHandler: { requestTimeout: 0, httpAgent: { keepAlive: true, maxSockets: 256 } },
   });
+}
+
+/** The server that a command's flags name, and a client of it. */
+export async function connectLambda(
+  input: Pick<CommandInput, "flags" | "environment">,
+): Promise<{ readonly connection: Connection; readonly client: LambdaClient }> {
+  const connection = await findConnection(input);
+  return { connection, client: await lambdaClient(connection) };
+}
+
+/** All functions of the owner. */
+export async function listFunctions(client: LambdaClient): Promise<FunctionConfiguration[]> {
+  const { paginateListFunctions } = await import("@aws-sdk/client-lambda");
+  const functions: FunctionConfiguration[] = [];
+  for await (const page of paginateListFunctions({ client }, {})) {
+    functions.push(...(page.Functions ?? []));
+  }
+  return functions;
+}
+
+/** What an operation gives; undefined when the thing it names does not exist. */
+export async function unlessMissing<T>(operation: Promise<T>): Promise<T | undefined> {
+  return await unlessFailed(operation, /NotFoundException$/);
+}
+
+/** What an operation gives; undefined when it fails with an error whose name matches. */
+export async function unlessFailed<T>(operation: Promise<T>, name: RegExp): Promise<T | undefined> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (error instanceof Error && name.test(error.name)) return undefined;
+    throw error;
+  }
 }
 
 /** Lets the caller see the X-Hearth-* headers of every response, in the order they arrive. */
@@ -59,32 +92,4 @@ export async function calling<T>(connection: Connection, operation: Promise<T>):
   } catch (error) {
     throw explained(connection, error);
   }
-}
-
-const UNKNOWN_KEY = /UnrecognizedClient|InvalidSignature|InvalidClientTokenId|SignatureDoesNot/;
-
-function explained(connection: Connection, error: unknown): Error {
-  const name = error instanceof Error ? error.name : "";
-  const code = (error as { code?: unknown }).code;
-  if (code === "ECONNREFUSED" || code === "ENOTFOUND" || code === "ECONNRESET") {
-    return new CommandError(
-      `Nothing answers at ${connection.endpoint}`,
-      "Start the server with `hearth up`, or name its address with --endpoint URL.",
-      { cause: error },
-    );
-  }
-  if (UNKNOWN_KEY.test(name)) {
-    return new CommandError(
-      `The server at ${connection.endpoint} does not accept the key ${connection.accessKeyId}`,
-      'Unset AWS_ACCESS_KEY_ID, or type: eval "$(hearth env)"',
-      { cause: error },
-    );
-  }
-  if (name === "ResourceNotFoundException") {
-    return new CommandError(messageOf(error), "`hearth ls` lists the functions there are.", {
-      cause: error,
-    });
-  }
-  if (!(error instanceof Error) || !("$metadata" in error)) return error as Error;
-  return new CommandError(`${name}: ${error.message}`, undefined, { cause: error });
 }

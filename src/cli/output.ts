@@ -3,7 +3,7 @@ import { renderTable } from "./table.ts";
 
 export interface TextStream {
   readonly isTTY?: boolean;
-  write(text: string): unknown;
+  write(data: string | Uint8Array): unknown;
 }
 
 export type Colour = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
@@ -36,8 +36,8 @@ export class Output {
   }
 
   /** Bytes of the result as they are. */
-  write(text: string): void {
-    this.#options.stdout.write(text);
+  write(data: string | Uint8Array): void {
+    this.#options.stdout.write(data);
   }
 
   /** A line of progress or advice for people. */

@@ -29,6 +29,7 @@ for (const { name } of COMMANDS) {
     const asked = await hearth([...name.split(" "), "--help"]);
     assert.equal(asked.code, 0);
     assert.ok(asked.stdout.includes(`Usage: hearth ${name}`));
+    assert.match(asked.stdout, new RegExp(`^  .*hearth ${name}\\b`, "m"), "has an example");
     assert.deepEqual(await hearth(["help", ...name.split(" ")]), asked);
     for (const line of asked.stdout.split("\n")) assert.ok(line.length <= 100, line);
   });

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { messageOf } from "../base/mod.ts";
-import { type Command, CommandError, type FlagValues, UsageError } from "./command.ts";
+import { type Command, CommandError, type Flags, type FlagValues, UsageError } from "./command.ts";
 import { type CommandEntry, findCommand, suggestionsFor } from "./command-table.ts";
 import { COMMON_FLAGS, helpOf, overview } from "./help.ts";
 import { Output, type TextStream } from "./output.ts";
@@ -67,7 +67,7 @@ function parseWords(
 ): { values: FlagValues; positionals: readonly string[] } {
   try {
     const { values, positionals } = parseArgs({
-      args: [...words],
+      args: completed(words, command.flags),
       options: { ...command.flags, ...COMMON_FLAGS },
       allowPositionals: true,
     });
@@ -75,6 +75,16 @@ function parseWords(
   } catch (error) {
     throw new UsageError(messageOf(error), { cause: error });
   }
+}
+
+/** Words in which flags that may stand alone have their value. */
+function completed(words: readonly string[], flags: Flags): string[] {
+  const end = words.indexOf("--");
+  return words.map((word, index) => {
+    const isFlag = word.startsWith("--") && (end < 0 || index < end);
+    const alone = isFlag ? flags[word.slice(2)]?.alone : undefined;
+    return alone === undefined ? word : `${word}=${alone}`;
+  });
 }
 
 function unknownCommand(words: readonly string[], output: Output): number {

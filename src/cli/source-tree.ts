@@ -25,6 +25,9 @@ export interface SourceTree {
   readonly defaultName: string;
 }
 
+/** Settings of a function, kept beside its code and no part of it. */
+export const PROJECT_FILE = "hearth.json";
+
 /** Never part of a function: history, caches, secrets of the developer's machine. */
 const LEFT_OUT: ReadonlySet<string> = new Set([
   ".git",
@@ -49,6 +52,8 @@ export async function readSourceTree(path: string): Promise<SourceTree> {
   if (status.isFile()) return singleFile(absolute, status.size, status.mode);
   const files: SourceFile[] = [];
   await walk(absolute, "", [], files);
+  const settings = files.findIndex((file) => file.path === PROJECT_FILE);
+  if (settings >= 0) files.splice(settings, 1);
   if (files.length === 0) throw new CommandError(`Nothing to deploy in ${path}`);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   if (bytes > limits.PACKAGE_UNPACKED_BYTES_MAX) {
@@ -58,7 +63,7 @@ export async function readSourceTree(path: string): Promise<SourceTree> {
     );
   }
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { files, isSingleFile: false, defaultName: functionName(basename(absolute)) };
+  return { files, isSingleFile: false, defaultName: resourceName(basename(absolute)) };
 }
 
 export async function readSourceText(tree: SourceTree, path: string): Promise<string | undefined> {
@@ -102,7 +107,7 @@ function singleFile(absolute: string, bytes: number, mode: number): SourceTree {
       },
     ],
     isSingleFile: true,
-    defaultName: functionName(defaultName),
+    defaultName: resourceName(defaultName),
   };
 }
 
@@ -140,7 +145,7 @@ async function statOf(path: string): Promise<Stats> {
   }
 }
 
-/** `name` with everything a function's name may not have replaced. */
-function functionName(name: string): string {
+/** `name` with everything the name of a function or layer may not have replaced. */
+export function resourceName(name: string): string {
   return name.replace(/[^a-zA-Z0-9-_]+/g, "-").slice(0, 64) || "function";
 }

@@ -12,8 +12,8 @@ export class CapturedStream implements TextStream {
     this.isTTY = isTTY;
   }
 
-  write(text: string): boolean {
-    this.text += text;
+  write(data: string | Uint8Array): boolean {
+    this.text += typeof data === "string" ? data : Buffer.from(data).toString();
     return true;
   }
 }

@@ -46,3 +46,8 @@ export function entryPath(entry: string): string {
   }
   return path;
 }
+
+/** The directory that an entry of this path is in; "" is the root. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}

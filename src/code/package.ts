@@ -1,5 +1,6 @@
 import { chmod, mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { crc32, createInflateRaw } from "node:zlib";
 import type { ZipFile } from "yauzl";
 import { messageOf } from "../base/mod.ts";
@@ -59,6 +60,27 @@ export async function extractPackage(zip: Buffer, targetDirectory: string): Prom
     await handle.writeFile(checkedBytes(packed, file));
     await handle.chmod(file.mode);
   });
+}
+
+/** One file of a package, in memory. */
+export interface PackageFile {
+  readonly path: string;
+  /** 0o444, or 0o555 when it may be executed. */
+  readonly mode: number;
+  readonly content: Buffer;
+}
+
+/**
+ * The files of a zip one after the other, checked as `extractPackage` checks them.
+ * @throws PlatformError kind "invalid_package"
+ */
+export async function* packageFiles(zip: Buffer): AsyncGenerator<PackageFile> {
+  const plan = await planPackage(zip);
+  for (const file of plan.files) {
+    const packed = await packedBytes(zip, plan.zipFile, file);
+    const content = await buffer(checkedBytes(packed, file));
+    yield { path: file.path, mode: file.mode, content };
+  }
 }
 
 /** The bytes of an entry as they are in the zip; a view, not a copy. */

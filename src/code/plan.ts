@@ -1,7 +1,7 @@
 import { type Entry, fromBufferPromise, type ZipFile } from "yauzl";
 import { messageOf, PlatformError } from "../base/mod.ts";
 import { limits } from "../model/mod.ts";
-import { decodeEntryName, entryPath } from "./entry-name.ts";
+import { decodeEntryName, entryPath, parentOf } from "./entry-name.ts";
 import { invalidPackage } from "./invalid-package.ts";
 
 /** What a zip's central directory says will be unpacked, found free of tricks. */
@@ -122,10 +122,6 @@ function unixModeOf(entry: Entry): number {
 function modeOf(entry: Entry): number {
   const permissions = unixModeOf(entry) & 0o777;
   return permissions === 0 || (permissions & 0o111) !== 0 ? 0o555 : 0o444;
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 function checkCount(count: number): void {

@@ -7,6 +7,7 @@ import { CacheDirectory } from "./cache-directory.ts";
 import { sha256Of } from "./digest.ts";
 import { ListingCache } from "./listing-cache.ts";
 import { extractPackage } from "./package.ts";
+import { type SignatureVerdict, type Signers, verifySignature } from "./signature.ts";
 import { type CodeTree, readTree } from "./tree.ts";
 
 export interface CodeStoreOptions {
@@ -63,7 +64,8 @@ export class CodeStore implements AsyncDisposable {
     const blob = blobKey(owner, hex);
     // A blob whose tree had to be made here may be a damaged one: it is replaced.
     if (unpacked || !(await this.#blobs.has(blob))) await this.#blobs.put(blob, zip);
-    return { sha256, zipBytes: zip.length, unpackedBytes: tree.unpackedBytes };
+    const facts = { sha256, zipBytes: zip.length, unpackedBytes: tree.unpackedBytes };
+    return tree.files.some(isExtension) ? { ...facts, hasExtensions: true } : facts;
   }
 
   /** @throws PlatformError kind "not_found" */
@@ -89,6 +91,11 @@ export class CodeStore implements AsyncDisposable {
         `Package ${owner}/${hex} does not have the SHA-256 it is stored under`,
       );
     });
+  }
+
+  /** Whether the package is what a signing profile has vouched for. */
+  async verify(owner: Owner, sha256: string, signers: Signers): Promise<SignatureVerdict> {
+    return await verifySignature(await this.tree(owner, sha256), signers);
   }
 
   /** Forgets a package that no version uses. Environments keep the files they have linked. */
@@ -126,6 +133,11 @@ export class CodeStore implements AsyncDisposable {
     this.#listings.set(key, tree);
     return tree;
   }
+}
+
+/** AWS: the executables directly in /opt/extensions, where layers are laid, are extensions. */
+function isExtension(path: string): boolean {
+  return /^extensions\/[^/]+$/.test(path);
 }
 
 function blobKey(owner: Owner, hex: string): string {

@@ -1,6 +1,7 @@
 import { chmodSync, constants, copyFileSync, linkSync, mkdirSync } from "node:fs";
 import { chmod, copyFile, link, mkdir, readdir, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { parentOf } from "./entry-name.ts";
 import { forEachParallel } from "./parallel.ts";
 
 /** An unpacked package: a read-only directory and what is in it. */
@@ -40,25 +41,95 @@ export async function readTree(root: string): Promise<CodeTree> {
  * first call more than the links do. Large ones go through the thread pool.
  */
 export function placeTree(tree: CodeTree, targetDirectory: string): Promise<void> | void {
-  if (tree.directories.length + tree.files.length > SYNCHRONOUS_ENTRIES_MAX) {
-    return placeLarge(tree, targetDirectory);
+  return place(tree.directories, tree.files, () => tree.root, targetDirectory);
+}
+
+/**
+ * Fills an empty directory with several trees, each laid over those before it: of two files at one
+ * path the later is there, of a file and a directory too, with nothing left of the other.
+ */
+export function placeTrees(
+  trees: readonly CodeTree[],
+  targetDirectory: string,
+): Promise<void> | void {
+  const [first] = trees;
+  if (first === undefined) return;
+  if (trees.length === 1) return placeTree(first, targetDirectory);
+  const { directories, roots } = mergedTrees(trees);
+  return place(directories, [...roots.keys()], (file) => roots.get(file) ?? "", targetDirectory);
+}
+
+/** What several trees come to: their directories, sorted, and the root that each file is under. */
+function mergedTrees(trees: readonly CodeTree[]): {
+  directories: readonly string[];
+  roots: ReadonlyMap<string, string>;
+} {
+  const directories = new Set<string>();
+  const roots = new Map<string, string>();
+  for (const tree of trees) {
+    makeWay(directories, roots, new Set(tree.files));
+    for (const directory of tree.directories) {
+      roots.delete(directory);
+      directories.add(directory);
+    }
+    for (const file of tree.files) roots.set(file, tree.root);
   }
-  for (const directory of tree.directories) {
+  return { directories: [...directories].sort(), roots };
+}
+
+/**
+ * Takes away directories in whose place files come, with all that is below them. Cost: one look at
+ * each path, however many files do that.
+ * @param directories every parent before its children
+ */
+function makeWay(
+  directories: Set<string>,
+  roots: Map<string, string>,
+  files: ReadonlySet<string>,
+): void {
+  const gone = new Set<string>();
+  for (const directory of directories) {
+    if (!files.has(directory) && !gone.has(parentOf(directory))) continue;
+    directories.delete(directory);
+    gone.add(directory);
+  }
+  if (gone.size === 0) return;
+  for (const file of roots.keys()) if (gone.has(parentOf(file))) roots.delete(file);
+}
+
+/** `rootOf` says which directory a file is linked from. */
+function place(
+  directories: readonly string[],
+  files: readonly string[],
+  rootOf: (file: string) => string,
+  targetDirectory: string,
+): Promise<void> | void {
+  if (directories.length + files.length > SYNCHRONOUS_ENTRIES_MAX) {
+    return placeLarge(directories, files, rootOf, targetDirectory);
+  }
+  for (const directory of directories) {
     const path = join(targetDirectory, directory);
     mkdirSync(path);
     chmodSync(path, 0o755);
   }
-  for (const file of tree.files) placeFile(join(tree.root, file), join(targetDirectory, file));
+  for (const file of files) placeFile(join(rootOf(file), file), join(targetDirectory, file));
 }
 
-async function placeLarge(tree: CodeTree, targetDirectory: string): Promise<void> {
-  for (const directory of tree.directories) {
-    const path = join(targetDirectory, directory);
-    await mkdir(path);
-    await chmod(path, 0o755);
+async function placeLarge(
+  directories: readonly string[],
+  files: readonly string[],
+  rootOf: (file: string) => string,
+  targetDirectory: string,
+): Promise<void> {
+  for (const level of levelsOf(directories)) {
+    await forEachParallel(level, PARALLEL_WIDTH, async (directory) => {
+      const path = join(targetDirectory, directory);
+      await mkdir(path);
+      await chmod(path, 0o755);
+    });
   }
-  await forEachParallel(tree.files, PARALLEL_WIDTH, async (file) => {
-    const [source, target] = [join(tree.root, file), join(targetDirectory, file)];
+  await forEachParallel(files, PARALLEL_WIDTH, async (file) => {
+    const [source, target] = [join(rootOf(file), file), join(targetDirectory, file)];
     try {
       await link(source, target);
     } catch (error) {
@@ -66,6 +137,17 @@ async function placeLarge(tree: CodeTree, targetDirectory: string): Promise<void
       await copyFile(source, target, constants.COPYFILE_EXCL);
     }
   });
+}
+
+/** Directories by how deep they are: each level's parents are in the levels before it. */
+function levelsOf(directories: readonly string[]): string[][] {
+  const levels: string[][] = [];
+  for (const directory of directories) {
+    const depth = directory.split("/").length - 1;
+    levels[depth] ??= [];
+    levels[depth].push(directory);
+  }
+  return levels;
 }
 
 function placeFile(source: string, target: string): void {

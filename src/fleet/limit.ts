@@ -23,10 +23,24 @@ export class ConcurrencyLimiter {
     return this.#usage.get(owner)?.running ?? 0;
   }
 
+  /** Calls that run now: of a function, of its owner, and those that share the account's limit. */
+  runningOf(
+    owner: Owner,
+    functionName: string,
+  ): { ofFunction: number; ofOwner: number; unreserved: number } {
+    const usage = this.#usage.get(owner);
+    return {
+      ofFunction: usage?.byFunction.get(functionName) ?? 0,
+      ofOwner: usage?.running ?? 0,
+      unreserved: usage?.unreserved ?? 0,
+    };
+  }
+
   /**
    * Admits one call of a function.
    * @param reserved the function's reserved concurrency; undefined = draws on `unreservedLimit`
    * @param unreservedLimit what the account leaves to functions without a reservation
+   * @param provisioned calls of the function that its provisioned concurrency has set apart
    * @throws PlatformError kind "throttled"
    */
   admit(
@@ -34,17 +48,19 @@ export class ConcurrencyLimiter {
     functionName: string,
     reserved: number | undefined,
     unreservedLimit: number = limits.ACCOUNT_CONCURRENCY,
+    provisioned = 0,
   ): Permit {
     const usage = this.#usageOf(owner);
     const ofFunction = usage.byFunction.get(functionName) ?? 0;
     if (reserved !== undefined && ofFunction >= reserved) throw throttled("function", reserved);
-    if (reserved === undefined && usage.unreserved >= unreservedLimit) {
+    const isShared = reserved === undefined && ofFunction >= provisioned;
+    if (isShared && usage.unreserved >= unreservedLimit) {
       throw throttled("account", unreservedLimit);
     }
     usage.running++;
-    if (reserved === undefined) usage.unreserved++;
+    if (isShared) usage.unreserved++;
     usage.byFunction.set(functionName, ofFunction + 1);
-    return new CallPermit(() => this.#leave(owner, usage, functionName, reserved !== undefined));
+    return new CallPermit(() => this.#leave(owner, usage, functionName, isShared));
   }
 
   #usageOf(owner: Owner): Usage {
@@ -56,9 +72,9 @@ export class ConcurrencyLimiter {
     return usage;
   }
 
-  #leave(owner: Owner, usage: Usage, functionName: string, isReserved: boolean): void {
+  #leave(owner: Owner, usage: Usage, functionName: string, isShared: boolean): void {
     usage.running--;
-    if (!isReserved) usage.unreserved--;
+    if (isShared) usage.unreserved--;
     const left = (usage.byFunction.get(functionName) ?? 1) - 1;
     if (left > 0) usage.byFunction.set(functionName, left);
     else usage.byFunction.delete(functionName);

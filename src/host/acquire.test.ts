@@ -49,6 +49,24 @@ test("P21-1: four staged calls start cold, warm, in the owner's instance and fro
   assert.equal(fourth.start, "pool");
 });
 
+test("Acquirer: functions of a capacity provider have instances of their own", async () => {
+  const { acquirer } = newAcquirer();
+  const plain = testVersion({ name: "a" });
+  const CapacityProviderArn = "arn:aws:lambda:us-east-1:000000000000:capacity-provider:fast";
+  const LambdaManagedInstancesCapacityProviderConfig = { CapacityProviderArn };
+  const passthrough = { CapacityProviderConfig: { LambdaManagedInstancesCapacityProviderConfig } };
+  const managed = (name: string): FunctionVersion => {
+    const version = testVersion({ name });
+    return { ...version, configuration: { ...version.configuration, passthrough } };
+  };
+  const first = await acquirer.acquire(plain);
+  const second = await acquirer.acquire(managed("b"));
+  assert.equal(second.start, "cold");
+  assert.notEqual(second.environment.instance, first.environment.instance);
+  const third = await acquirer.acquire(managed("c"));
+  assert.equal(third.environment.instance, second.environment.instance);
+});
+
 test("P21-2: a function of 512 MB is not placed in a remainder of 128 MB", async () => {
   const { acquirer } = newAcquirer();
   const large = await acquirer.acquire(testVersion({ name: "a", memorySizeMiB: 896 }));
@@ -218,4 +236,42 @@ test("Acquirer: long calls never wait while an environment is idle", async () =>
   const version = testVersion();
   const running = await Promise.all([1, 2, 3, 4, 5, 6].map(() => acquirer.acquire(version)));
   assert.equal(new Set(running.map(({ environment }) => environment)).size, 6);
+});
+
+test("acquire: a call waits a moment for the extensions of an environment, not for ever", async () => {
+  const { acquirer, machine, clock } = newAcquirer();
+  const version = testVersion();
+  const { environment } = await acquirer.acquire(version);
+  const settling = Promise.withResolvers<void>();
+  acquirer.releaseAfter(settling.promise, environment, 1);
+  const next = acquirer.acquire(version);
+  await settled();
+  assert.equal(machine.boots.length, 1);
+  environment.state = "idle";
+  settling.resolve();
+  assert.equal((await next).environment, environment);
+  const slow = Promise.withResolvers<void>();
+  acquirer.releaseAfter(slow.promise, environment, 1);
+  const other = acquirer.acquire(version);
+  await settled();
+  await clock.advance(100);
+  assert.notEqual((await other).environment, environment);
+  slow.resolve();
+});
+
+test("acquire: an instance is gone when the last of its environments has taken its leave", async () => {
+  const { acquirer } = newAcquirer();
+  const { environment } = await acquirer.acquire(testVersion());
+  const { instance } = environment;
+  const leave = Promise.withResolvers<void>();
+  environment.end = () => leave.promise;
+  acquirer.discard(environment);
+  let isGone = false;
+  const ended = acquirer.endInstance(instance).then(() => {
+    isGone = true;
+  });
+  await settled();
+  assert.equal(isGone, false);
+  leave.resolve();
+  await ended;
 });

@@ -1,6 +1,7 @@
 import {
   assert,
   type Clock,
+  deferred,
   isPlatformError,
   type Log,
   messageOf,
@@ -16,8 +17,10 @@ import {
 import { type BootKey, bootKeyOf } from "./boot-key.ts";
 import { BootQueue } from "./boot-queue.ts";
 import type { Environment } from "./environment.ts";
+import type { InitialisationType } from "./function-environment.ts";
 import type { HostInstance } from "./instance.ts";
 import { Inventory } from "./inventory.ts";
+import type { FailedOutcome } from "./outcome.ts";
 import { Paces } from "./pace.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -34,7 +37,11 @@ export interface Machine {
   /** A runtime booted in `instance`, waiting for its code. */
   boot(instance: HostInstance, key: BootKey): Promise<Environment>;
   /** Puts code in place and begins initialisation; does not wait for its end. */
-  load(environment: Environment, version: FunctionVersion): Promise<void>;
+  load(
+    environment: Environment,
+    version: FunctionVersion,
+    initialisation: InitialisationType,
+  ): Promise<void>;
 }
 
 export interface AcquirerOptions {
@@ -45,6 +52,8 @@ export interface AcquirerOptions {
   readonly bootConcurrency: number;
   /** Runtimes this machine may hold, waiting ones included. */
   readonly environmentsMax: number;
+  /** Told when an environment has ended, with all that it still had to say. */
+  onEnded?(environment: Environment): void;
 }
 
 /**
@@ -58,9 +67,12 @@ export class Acquirer {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #environmentsMax: number;
+  readonly #onEnded: (environment: Environment) => void;
   readonly #boots: BootQueue;
   readonly #line: WaitingLine<Acquired>;
   readonly #paces: Paces;
+  /** Environments by version whose extensions work on after the answer. */
+  readonly #settling = new Map<string, number>();
   /** Runtimes that could not be booted for the pool, and when to try again. */
   readonly #poolRetryAt = new Map<RuntimeName, number>();
 
@@ -69,6 +81,7 @@ export class Acquirer {
     this.#log = options.log;
     this.#clock = options.clock;
     this.#environmentsMax = options.environmentsMax;
+    this.#onEnded = (environment) => options.onEnded?.(environment);
     this.#boots = new BootQueue(options.bootConcurrency, () => this.#makeRoom());
     this.#line = new WaitingLine(options.clock);
     this.#paces = new Paces(options.bootConcurrency);
@@ -87,16 +100,72 @@ export class Acquirer {
       if (passedOn !== undefined) return passedOn;
     }
     const idle = this.inventory.takeIdle(wanted);
-    if (idle === undefined) return await this.#acquireNew(version);
+    if (idle === undefined) {
+      const settled = this.#settling.has(wanted)
+        ? await this.#line.join(wanted, SETTLING_MS)
+        : idle;
+      return settled ?? (await this.#acquireNew(version));
+    }
     this.#paces.began(wanted);
     return { environment: idle, start: "warm" };
+  }
+
+  /**
+   * Prepares one more environment of a version before anybody calls it. Undefined when it is idle
+   * now, otherwise what its initialisation came to.
+   * @throws PlatformError when no environment could be had
+   */
+  async provision(version: FunctionVersion): Promise<FailedOutcome | undefined> {
+    const environment = await this.#waitingFor(version);
+    environment.isProvisioned = true;
+    environment.isPreparing = true;
+    await this.#claim(environment, version, "cold", "provisioned-concurrency");
+    const failed = await environment.prepare();
+    this.release(environment, 0);
+    return failed;
+  }
+
+  /** A runtime that waits in an instance of the owner: found, taken from the pool, or booted. */
+  async #waitingFor(version: FunctionVersion): Promise<Environment> {
+    const key = bootKeyOf(version);
+    const memoryMiB = version.configuration.memorySizeMiB;
+    const own = this.inventory.instanceWithRoom(version, key);
+    const pooled = own === undefined ? this.inventory.pooled(key) : undefined;
+    if (pooled !== undefined) this.inventory.assign(pooled, version);
+    const waiting = (own ?? pooled)?.waiting(key);
+    if (waiting !== undefined) return taken(waiting);
+    const instance = own ?? this.#machine.createInstance();
+    if (own === undefined) {
+      instance.assignTo(version);
+      this.inventory.add(instance);
+    }
+    const booted = deferred<Environment>();
+    instance.bootingMiB += memoryMiB;
+    this.#boots.add("spare", {
+      isWanted: () => {
+        if (!instance.isEnded) return true;
+        booted.reject(shuttingDown());
+        return false;
+      },
+      run: async () => {
+        try {
+          const environment = await this.#machine.boot(instance, key);
+          instance.bootingMiB -= memoryMiB;
+          this.#admit(environment);
+          booted.resolve(taken(environment));
+        } catch (error) {
+          this.#abandonBoot(instance, memoryMiB);
+          booted.reject(bootFailure(error, key));
+        }
+      },
+    });
+    return await booted.promise;
   }
 
   /** The lower rungs: an environment that has not run this version yet. */
   async #acquireNew(version: FunctionVersion): Promise<Acquired> {
     const key = bootKeyOf(version);
-    const memoryMiB = version.configuration.memorySizeMiB;
-    const own = this.inventory.instanceWithRoom(version.owner, memoryMiB, key);
+    const own = this.inventory.instanceWithRoom(version, key);
     if (own !== undefined) {
       const waiting = own.waiting(key);
       if (waiting !== undefined) return await this.#claim(waiting, version, "instance");
@@ -105,11 +174,11 @@ export class Acquirer {
     const pooled = this.inventory.pooled(key);
     const waiting = pooled?.waiting(key);
     if (pooled !== undefined && waiting !== undefined) {
-      this.inventory.assign(pooled, version.owner, memoryMiB);
+      this.inventory.assign(pooled, version);
       return await this.#claim(waiting, version, "pool");
     }
     const fresh = this.#machine.createInstance();
-    fresh.assignTo(version.owner, memoryMiB);
+    fresh.assignTo(version);
     this.inventory.add(fresh);
     return await this.#bootFor(version, fresh, key, "cold");
   }
@@ -132,14 +201,32 @@ export class Acquirer {
     this.#boots.startMore();
   }
 
-  /** Ends an environment and forgets it. */
+  /** As `release`, once its extensions have done their part: the next call may wait for that. */
+  releaseAfter(settled: Promise<void>, environment: Environment, durationMs: number): void {
+    const { versionKey: key } = environment;
+    this.#settling.set(key, (this.#settling.get(key) ?? 0) + 1);
+    void settled.then(() => {
+      const left = (this.#settling.get(key) ?? 1) - 1;
+      if (left > 0) this.#settling.set(key, left);
+      else this.#settling.delete(key);
+      this.release(environment, durationMs);
+    });
+  }
+
+  /** Ends an environment and forgets it; its extensions may take a moment for that. */
   discard(environment: Environment): void {
+    const { instance } = environment;
     this.inventory.withdrawIdle(environment);
-    environment.instance.environments.delete(environment);
-    environment
+    instance.environments.delete(environment);
+    const ended = environment
       .end()
       .catch((error) => this.#log.warn("environment.end_failed", { reason: messageOf(error) }))
-      .finally(() => this.#boots.startMore());
+      .then(() => {
+        instance.endings.delete(ended);
+        this.#onEnded(environment);
+        this.#boots.startMore();
+      });
+    instance.endings.add(ended);
   }
 
   /** Ends an instance with all that is in it. */
@@ -147,6 +234,7 @@ export class Acquirer {
     instance.isEnded = true;
     for (const environment of instance.environments) this.discard(environment);
     this.inventory.remove(instance);
+    await Promise.all(instance.endings);
     try {
       await (await instance.isolated)[Symbol.asyncDispose]();
     } catch (error) {
@@ -200,11 +288,12 @@ export class Acquirer {
     environment: Environment,
     version: FunctionVersion,
     start: StartKind,
+    initialisation: InitialisationType = "on-demand",
   ): Promise<Acquired> {
     environment.state = "busy";
     environment.reservedMiB = version.configuration.memorySizeMiB;
     try {
-      await this.#machine.load(environment, version);
+      await this.#machine.load(environment, version, initialisation);
     } catch (error) {
       this.discard(environment);
       throw error;
@@ -286,6 +375,7 @@ export class Acquirer {
   #admit(environment: Environment): void {
     environment.instance.environments.add(environment);
     if (environment.instance.isEnded) this.discard(environment);
+    environment.onEndedIdle = () => this.discard(environment);
     void environment.sandbox.exited.then(() => {
       // One that is in a call is given back by it.
       if (environment.state === "idle" || environment.state === "waiting")
@@ -312,6 +402,8 @@ export class Acquirer {
 
 /** How long a short call waits for another to end before it takes an environment of its own. */
 const MOMENT_MS = 20;
+/** How long a call waits for the extensions of an environment before it takes another one. */
+const SETTLING_MS = 100;
 /** How long the pool of a runtime that would not boot is left alone. */
 const POOL_RETRY_MS = 10_000;
 
@@ -325,6 +417,12 @@ function bootFailure(error: unknown, key: BootKey): PlatformError {
     `No environment could be started: ${messageOf(error)}`,
     { cause: error },
   );
+}
+
+/** Out of the others' reach at once: nobody else may find it waiting. */
+function taken(environment: Environment): Environment {
+  environment.state = "busy";
+  return environment;
 }
 
 function shuttingDown(): PlatformError {

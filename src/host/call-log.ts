@@ -21,6 +21,8 @@ export interface LogPart {
 
 /** What a part costs beside its text: a flood of single bytes is bounded too. */
 const PART_BYTES = 64;
+/** What a line costs beside its text: each becomes an event of its own. */
+const LINE_BYTES = 16;
 const LINE_END = 10;
 
 /** What a function and the platform write during one call, in order and within bounds. */
@@ -28,11 +30,15 @@ export class CallLog {
   readonly #parts: LogPart[] = [];
   #bytes = 0;
   #dropped = 0;
-  #onPart: ((part: LogPart) => void) | undefined;
+  /** Parts that `take` has been through. */
+  #taken = 0;
+  /** A line of output that has not ended yet. */
+  #open: { readonly timestampMs: number; readonly pieces: Buffer[] } | undefined;
+  #followers: ((part: LogPart) => void)[] | undefined;
 
   /** Hands on every part as it is written, to somebody who follows the call. */
   follow(onPart: (part: LogPart) => void): void {
-    this.#onPart = onPart;
+    this.#followers = [...(this.#followers ?? []), onPart];
     for (const part of this.#parts) onPart(part);
   }
 
@@ -49,7 +55,7 @@ export class CallLog {
     const bytes = Buffer.from(chunk.subarray(0, room));
     this.#dropped += chunk.length - bytes.length;
     if (bytes.length === 0) return;
-    this.#bytes += bytes.length + PART_BYTES;
+    this.#bytes += bytes.length + PART_BYTES + (isMessage ? 0 : LINE_BYTES * lineCount(bytes));
     this.#keep({ atMs, source, bytes, isMessage });
   }
 
@@ -77,39 +83,56 @@ export class CallLog {
     return Buffer.concat(this.#parts.map(({ bytes }) => bytes));
   }
 
-  /** The log as messages: one for each line of plain output, one for each message as written. */
-  events(): LogMessage[] {
-    const events: LogMessage[] = [];
-    let open: { readonly timestampMs: number; readonly pieces: Buffer[] } | undefined;
-    const close = (): void => {
-      if (open !== undefined) pushMessage(events, open.timestampMs, Buffer.concat(open.pieces));
-      open = undefined;
-    };
-    for (const { atMs, bytes, isMessage } of this.#parts) {
-      if (isMessage) {
-        close();
-        pushMessage(events, atMs, bytes);
-        continue;
-      }
-      let start = 0;
-      for (let end = bytes.indexOf(LINE_END); end >= 0; end = bytes.indexOf(LINE_END, start)) {
-        open ??= { timestampMs: atMs, pieces: [] };
-        open.pieces.push(bytes.subarray(start, end));
-        close();
-        start = end + 1;
-      }
-      if (start === bytes.length) continue;
-      open ??= { timestampMs: atMs, pieces: [] };
-      open.pieces.push(bytes.subarray(start));
+  /**
+   * What was written since the last time, as messages: one for each line of plain output, one for
+   * each message as written.
+   * @param isFinal whether a line that has no end yet is one
+   */
+  take(isFinal: boolean): LogMessage[] {
+    const messages: LogMessage[] = [];
+    for (; this.#taken < this.#parts.length; this.#taken++) {
+      this.#takePart(this.#parts[this.#taken] as LogPart, messages);
     }
-    close();
-    return events;
+    if (isFinal) this.#closeLine(messages);
+    return messages;
+  }
+
+  #takePart({ atMs, bytes, isMessage }: LogPart, messages: LogMessage[]): void {
+    if (isMessage) {
+      this.#closeLine(messages);
+      pushMessage(messages, atMs, bytes);
+      return;
+    }
+    let start = 0;
+    for (let end = bytes.indexOf(LINE_END); end >= 0; end = bytes.indexOf(LINE_END, start)) {
+      if (this.#open === undefined) pushMessage(messages, atMs, bytes.subarray(start, end));
+      else {
+        this.#open.pieces.push(bytes.subarray(start, end));
+        this.#closeLine(messages);
+      }
+      start = end + 1;
+    }
+    if (start === bytes.length) return;
+    this.#open ??= { timestampMs: atMs, pieces: [] };
+    this.#open.pieces.push(bytes.subarray(start));
+  }
+
+  #closeLine(messages: LogMessage[]): void {
+    const open = this.#open;
+    this.#open = undefined;
+    if (open !== undefined) pushMessage(messages, open.timestampMs, Buffer.concat(open.pieces));
   }
 
   #keep(part: LogPart): void {
     this.#parts.push(part);
-    this.#onPart?.(part);
+    if (this.#followers !== undefined) for (const tell of this.#followers) tell(part);
   }
+}
+
+function lineCount(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(LINE_END); at >= 0; at = bytes.indexOf(LINE_END, at + 1)) count++;
+  return count;
 }
 
 /** A message without the line ends around it; none at all when nothing else is in it. */
@@ -118,5 +141,7 @@ function pushMessage(events: LogMessage[], timestampMs: number, bytes: Buffer): 
   let end = bytes.length;
   while (start < end && bytes[start] === LINE_END) start++;
   while (end > start && bytes[end - 1] === LINE_END) end--;
-  if (start < end) events.push({ timestampMs, message: bytes.subarray(start, end) });
+  const isWhole = start === 0 && end === bytes.length;
+  const message = isWhole ? bytes : bytes.subarray(start, end);
+  if (start < end) events.push({ timestampMs, message });
 }

@@ -15,6 +15,8 @@ export interface RuntimeChannel {
   invoke(call: RuntimeCall): Promise<Outcome>;
   /** False once no further call can be taken: the process has ended, or said that it will. */
   readonly isOpen: boolean;
+  /** No promise stays pending and no call is taken; the runtime may log on until it is closed. */
+  abandon(): void;
   /** Closes sockets; no promise stays pending. */
   close(): void;
 }

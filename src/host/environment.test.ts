@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock, settled } from "../base/testing.ts";
+import type { SandboxExit } from "../sandbox/mod.ts";
 import { plainBootKey } from "./boot-key.ts";
+import type { LogPart } from "./call-log.ts";
 import type { InitialiseRequest, InitialiseResult } from "./channel.ts";
+import type { CompanionCall, Companions, ShutdownReason } from "./companions.ts";
 import { Environment, type EnvironmentCall, type EnvironmentRun } from "./environment.ts";
 import { failedOutcome } from "./outcome.ts";
+import type { PlatformEvent } from "./platform-events.ts";
 import { ScriptedChannel, ScriptedMachine, ScriptedSandbox, testVersion } from "./testing.ts";
 
 const INITIALISE: InitialiseRequest = {
@@ -27,7 +31,10 @@ const CALL: EnvironmentCall = {
   initInsideCall: false,
 };
 
-function newEnvironment(channel: ScriptedChannel = new ScriptedChannel()): {
+function newEnvironment(
+  channel: ScriptedChannel = new ScriptedChannel(),
+  companions?: Companions,
+): {
   environment: Environment;
   channel: ScriptedChannel;
   sandbox: ScriptedSandbox;
@@ -38,6 +45,7 @@ function newEnvironment(channel: ScriptedChannel = new ScriptedChannel()): {
   const instance = new ScriptedMachine(clock).createInstance();
   const key = plainBootKey("nodejs24.x");
   const environment = new Environment("e", instance, key, sandbox, channel, clock);
+  if (companions !== undefined) environment.join(companions);
   environment.assign(testVersion(), INITIALISE);
   return { environment, channel, sandbox, clock };
 }
@@ -186,4 +194,132 @@ test("Environment: only an idle environment is frozen, and a call thaws it", asy
   assert.equal(sandbox.isFrozen, true);
   await environment.run({ ...CALL, start: "warm" });
   assert.equal(sandbox.isFrozen, false);
+});
+
+/** Companions that do what a test says, and remember what they were told. */
+class ScriptedCompanions implements Companions {
+  readonly told: string[] = [];
+  readonly started: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly readied: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly ended: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly runtimeExited: Promise<SandboxExit> = new Promise(() => {});
+  settling: PromiseWithResolvers<void> | undefined;
+
+  start(): Promise<void> {
+    return this.started.promise;
+  }
+  ready(): Promise<void> {
+    return this.readied.promise;
+  }
+  invoke(call: CompanionCall): void {
+    this.told.push(`invoke ${call.requestId}`);
+  }
+  settled(): Promise<void> | undefined {
+    return this.settling?.promise;
+  }
+  shutdown(reason: ShutdownReason): Promise<void> {
+    this.told.push(`shutdown ${reason}`);
+    for (const waiting of [this.started, this.readied]) waiting.reject(new Error("Ends"));
+    this.settling?.resolve();
+    return this.ended.promise;
+  }
+  observe({ type }: PlatformEvent): void {
+    this.told.push(type);
+  }
+  observeLog({ source, bytes }: LogPart): void {
+    if (source === "function") this.told.push(bytes.toString());
+  }
+}
+
+function accompanied(): ReturnType<typeof newEnvironment> & { companions: ScriptedCompanions } {
+  const companions = new ScriptedCompanions();
+  for (const { promise } of [companions.started, companions.readied]) promise.catch(() => {});
+  return { ...newEnvironment(new ScriptedChannel(), companions), companions };
+}
+
+test("Environment: companions start first, and a call begins when all are ready", async () => {
+  const { environment, channel, companions } = accompanied();
+  const running = environment.run(CALL);
+  companions.started.resolve();
+  await settled();
+  assert.equal(channel.calls.length, 0);
+  environment.writeOutput(Buffer.from("from init"));
+  companions.readied.resolve();
+  await running;
+  assert.deepEqual(companions.told, [
+    "platform.initStart",
+    "platform.initRuntimeDone",
+    "from init",
+    "platform.initReport",
+    "invoke request-1",
+    "platform.start",
+    "platform.runtimeDone",
+    "platform.report",
+  ]);
+});
+
+test("Environment: it is idle when its extensions are, and the answer does not wait", async () => {
+  const { environment, companions } = accompanied();
+  companions.started.resolve();
+  companions.readied.resolve();
+  companions.settling = Promise.withResolvers();
+  const run = await environment.run(CALL);
+  assert.equal(environment.state, "busy");
+  companions.settling.resolve();
+  await run.settled;
+  assert.equal(environment.state, "idle");
+});
+
+test("Environment: extensions that take longer than the call may are told to end", async () => {
+  const { environment, companions, sandbox, clock } = accompanied();
+  companions.started.resolve();
+  companions.readied.resolve();
+  companions.settling = Promise.withResolvers();
+  const run = await environment.run(CALL);
+  await clock.advance(3000);
+  await run.settled;
+  assert.equal(environment.state, "ended");
+  assert.equal(companions.told.at(-1), "shutdown timeout");
+  assert.equal(sandbox.isKilled, false);
+  companions.ended.resolve();
+  await settled();
+  assert.equal(sandbox.isKilled, true);
+});
+
+test("Environment: a failed extension is the outcome of the call, which does not wait for it", async () => {
+  const { environment, channel, companions } = accompanied();
+  companions.started.resolve();
+  companions.readied.resolve();
+  channel.autoAnswer = undefined;
+  const running = environment.run(CALL);
+  await settled();
+  environment.companionFailed("Extension.Crash", "exit status 1");
+  const { outcome } = await running;
+  assert.deepEqual(JSON.parse(outcome.payload.toString()), {
+    errorType: "Extension.Crash",
+    errorMessage: "RequestId: request-1 Error: exit status 1",
+  });
+  assert.ok(companions.told.includes("shutdown failure"));
+});
+
+test("Environment: extensions that do not register count against initialisation's time", async () => {
+  const { environment, companions, clock } = accompanied();
+  const running = environment.run(CALL);
+  await clock.advance(10_000);
+  const { initTimedOut } = await running;
+  assert.equal(initTimedOut, true);
+  assert.equal(companions.told.at(-3), "shutdown failure");
+});
+
+test("Environment: one whose extension ends between calls is nobody's any more", async () => {
+  const { environment, companions } = accompanied();
+  companions.started.resolve();
+  companions.readied.resolve();
+  await environment.run(CALL);
+  let isTold = false;
+  environment.onEndedIdle = () => {
+    isTold = true;
+  };
+  environment.companionFailed("Extension.Crash", "exit code 0");
+  assert.deepEqual([environment.state, isTold], ["ended", true]);
 });

@@ -5,65 +5,31 @@ import {
   type Outcome,
   type ResponseSink,
   type RunReport,
-  type StartKind,
   versionKey,
 } from "../model/mod.ts";
 import type { Sandbox, SandboxLimits } from "../sandbox/mod.ts";
 import type { BootKey } from "./boot-key.ts";
 import { CallAttempt } from "./call-attempt.ts";
-import { CallLog, type LogPart } from "./call-log.ts";
-import type { InitialiseRequest, InitialiseResult, Instrument, RuntimeChannel } from "./channel.ts";
-import type { Companions, ShutdownReason } from "./companions.ts";
+import type { CallLog, LogSource } from "./call-log.ts";
+import type { InitialiseRequest, InitialiseResult, RuntimeChannel } from "./channel.ts";
+import type { CompanionHost, Companions, ShutdownReason } from "./companions.ts";
+import type { EnvironmentCall, EnvironmentRun } from "./environment-call.ts";
+import { EnvironmentLog } from "./environment-log.ts";
+import type { InitialisationType } from "./function-environment.ts";
+import { initReportEvent, initRuntimeDoneEvent, initStartEvent } from "./init-events.ts";
 import type { HostInstance } from "./instance.ts";
 import { exitOutcome, type FailedOutcome, failedOutcome, timedOutOutcome } from "./outcome.ts";
-import { type PlatformEvent, systemLogLine } from "./platform-events.ts";
+import type { PlatformEvent } from "./platform-events.ts";
 import {
   callEnd,
   type ReportFigures,
   reportEvent,
   reportLine,
   runtimeDoneEvent,
-  startEvent,
-  startLine,
 } from "./report.ts";
 import type { ByteSink } from "./streamed-response.ts";
 
-/** One call as an environment runs it. */
-export interface EnvironmentCall {
-  readonly requestId: string;
-  readonly functionArn: string;
-  readonly traceId: string;
-  readonly payload: Buffer;
-  readonly clientContext?: string;
-  readonly start: StartKind;
-  /** Whether a slow initialisation counts against the call's own time-out (a second attempt). */
-  readonly initInsideCall: boolean;
-  readonly cognitoIdentity?: string;
-  /** Takes the response while it is written. */
-  readonly sink?: ResponseSink | undefined;
-  /** Sees the call as it goes; absent when nobody looks. */
-  readonly observer?: CallObserver | undefined;
-  readonly instruments?: readonly Instrument[];
-}
-
-/** Sees one call as it goes. Must be quick and must not throw. */
-export interface CallObserver {
-  /** The handler is about to run. */
-  onStarted?(initDurationMs: number | undefined): void;
-  onLog?(part: LogPart): void;
-  /** What an instrument brings; hostile, and a view of a larger buffer. */
-  onEvidence?(instrument: string, bytes: Buffer): void;
-}
-
-export interface EnvironmentRun {
-  readonly outcome: Outcome;
-  readonly report: RunReport;
-  readonly log: CallLog;
-  /** Resolves when the environment may be given back: extensions have done their part. */
-  readonly settled: Promise<void> | undefined;
-  /** Initialisation did not end in INIT_MS_MAX: the call has not started and may go elsewhere. */
-  readonly initTimedOut: boolean;
-}
+export type { CallObserver, EnvironmentCall, EnvironmentRun } from "./environment-call.ts";
 
 export type EnvironmentState = "waiting" | "idle" | "busy" | "ended";
 
@@ -75,7 +41,7 @@ const MIB = 1024 * 1024;
  * One runtime process with (after `assign`) one version's code, running one call at a time.
  * waiting -> idle <-> busy -> ended.
  */
-export class Environment {
+export class Environment implements CompanionHost {
   readonly id: string;
   readonly instance: HostInstance;
   readonly bootKey: BootKey;
@@ -90,13 +56,23 @@ export class Environment {
   isFrozen = false;
   /** Set when its version was replaced: ends after the call it is in. */
   isRetired = false;
-  /** Extensions and telemetry, where there are any. */
-  companions: Companions | undefined;
+  /** Kept ready as provisioned concurrency: does not end for being idle. */
+  isProvisioned = false;
+  /** Initialised before any call, and not done with it yet. */
+  isPreparing = false;
+  /** Whoever keeps it among the idle is told here that it has ended there. */
+  onEndedIdle: () => void = () => {};
   /** Name of the log stream that everything written here goes to. */
   logStream = "";
+  /** Whether followers are handed the log of the call that runs as it is written. */
+  isLogSeen = false;
   bornAt: number;
   lastUsedAt: number;
-  #log: CallLog = new CallLog();
+  readonly #log: EnvironmentLog;
+  #companions: Companions | undefined;
+  #companionFailure: { readonly errorType: string; readonly reason: string } | undefined;
+  #assignedAtMs = 0;
+  isInitialising = false;
   #ending: Promise<void> | undefined;
   #initialised: Promise<InitialiseResult> | undefined;
   #memoryMiB = 0;
@@ -116,6 +92,7 @@ export class Environment {
     this.sandbox = sandbox;
     this.#channel = channel;
     this.#clock = clock;
+    this.#log = new EnvironmentLog(clock);
     this.bornAt = clock.monotonic();
     this.lastUsedAt = this.bornAt;
   }
@@ -124,8 +101,42 @@ export class Environment {
    * Where output of the function goes: the call that runs, or else the next one.
    * @param isMessage whether the chunk is one message, not a piece of a stream of lines
    */
-  writeOutput(chunk: Buffer, isMessage = false): void {
-    this.#log.append(chunk, this.#clock.now(), isMessage);
+  writeOutput(chunk: Buffer, isMessage = false, source: LogSource = "function"): void {
+    this.#log.current.append(chunk, this.#clock.now(), isMessage, source);
+  }
+
+  /** Where output goes: the log of the call that runs, or of the next one. */
+  get log(): CallLog {
+    return this.#log.current;
+  }
+
+  /** What was written since the last call's log was closed; for an environment that has ended. */
+  takeLastWords(): CallLog {
+    return this.#log.renew();
+  }
+
+  /** Extensions and telemetry, where there are any: before initialisation begins, or during it. */
+  join(companions: Companions): void {
+    this.#companions = companions;
+    this.#log.join(companions);
+    if (this.isInitialising) companions.observe(this.#initStart());
+  }
+
+  note(text: string, event: PlatformEvent): void {
+    this.#log.note(text, () => event);
+  }
+
+  companionFailed(errorType: string, reason: string): void {
+    if (this.state === "ended") return;
+    this.#companionFailure = { errorType, reason };
+    if (this.state === "idle") this.runtimeEnded();
+    else void this.end("failure");
+  }
+
+  runtimeEnded(): void {
+    if (this.state !== "idle" && this.state !== "waiting") return;
+    void this.end("failure");
+    this.onEndedIdle();
   }
 
   /** Makes this waiting runtime one of `version`: its code must be in place. */
@@ -136,6 +147,9 @@ export class Environment {
     this.instance.lastKey = this.bootKey;
     this.instance.lastAssignedAt = this.#clock.monotonic();
     this.logStream = request.logStream;
+    this.#log.assign(version);
+    this.isInitialising = true;
+    this.#assignedAtMs = this.#clock.now();
     this.#initialised = this.#initialise(request);
     // The failure is met where the call awaits it; here it must only not go unheard.
     this.#initialised.catch(() => {});
@@ -157,8 +171,9 @@ export class Environment {
       this.#clock,
       (reason) => void this.end(reason),
     );
-    const log = this.#log;
-    this.#follow(log, call);
+    const { observer, notices } = call;
+    if (observer?.onLog !== undefined) this.#log.current.follow((part) => observer.onLog?.(part));
+    if (notices !== undefined) this.#log.notice(notices);
     const outcome =
       initialised === undefined
         ? await this.#callWarm(call, attempt)
@@ -166,7 +181,7 @@ export class Environment {
     const durationMs = attempt.finish();
     const memoryUsedMiB = this.#readMemory(attempt.isCold);
     this.#writeReport(call, attempt, outcome, durationMs, memoryUsedMiB);
-    this.#log = new CallLog();
+    const log = this.#log.renew();
     const settled = this.#settle(attempt);
     if (this.state === "busy" && settled === undefined) this.#rest();
     this.lastUsedAt = this.#clock.monotonic();
@@ -180,6 +195,28 @@ export class Environment {
       ...(attempt.initDurationMs === undefined ? {} : { initDurationMs: attempt.initDurationMs }),
     };
     return { outcome, report, log, settled, initTimedOut: attempt.initTimedOut };
+  }
+
+  /**
+   * Initialises before any call; the environment is idle afterwards, or has ended. Undefined when
+   * all went well, otherwise how initialisation failed.
+   */
+  async prepare(): Promise<FailedOutcome | undefined> {
+    const initialised = this.#initialised;
+    this.#initialised = undefined;
+    if (initialised === undefined) return undefined;
+    this.isPreparing = true;
+    const limitMs = Math.max(limits.PROVISIONED_INIT_MS_MAX, this.#timeoutMs);
+    using _late = this.#clock.after(limitMs, () => void this.end("failure"));
+    const result = await initialised.catch(() => undefined);
+    this.isPreparing = false;
+    this.lastUsedAt = this.#clock.monotonic();
+    if (result?.ok === true) {
+      this.#rest();
+      return undefined;
+    }
+    await this.end("failure");
+    return result?.outcome ?? failedOutcome("Runtime.ExitError", "Runtime ended in initialisation");
   }
 
   freeze(): void {
@@ -205,49 +242,57 @@ export class Environment {
   }
 
   async #end(reason: ShutdownReason): Promise<void> {
-    this.#channel.close();
-    if (this.companions !== undefined) {
+    if (this.#companions !== undefined) {
+      this.#channel.abandon();
       this.thaw();
-      await this.companions.shutdown(reason);
+      await this.#companions.shutdown(reason);
     }
+    this.#channel.close();
     await this.sandbox.kill();
   }
 
   /** The runtime becomes the function's, once the extensions that it has are there. */
   async #initialise(request: InitialiseRequest): Promise<InitialiseResult> {
-    const { companions } = this;
-    if (companions === undefined) return this.#channel.initialise(request);
-    const failed = await companions.start();
-    if (failed !== undefined) return { ok: false, outcome: failed };
+    const companions = this.#companions;
+    const beganAt = this.#clock.monotonic();
+    this.#log.tell(() => this.#initStart());
+    if (companions !== undefined) await companions.start();
     const result = await this.#channel.initialise(request);
-    const unready = result.ok ? await companions.ready() : undefined;
-    return unready === undefined ? result : { ok: false, outcome: unready };
+    this.isInitialising = false;
+    const errorType = result.ok ? undefined : result.outcome.errorType;
+    this.#log.tell(() => initRuntimeDoneEvent({ ...this.#initFacts(), errorType }));
+    if (companions !== undefined && result.ok) await companions.ready();
+    const durationMs = this.#clock.monotonic() - beganAt;
+    this.#log.tell(() => initReportEvent({ ...this.#initFacts(), errorType }, durationMs));
+    return result;
+  }
+
+  #initStart(): PlatformEvent {
+    const { version } = this;
+    assert(version, "an environment is initialised for a version");
+    const facts = { ...this.#initFacts(), timeMs: this.#assignedAtMs };
+    return initStartEvent(facts, version, this.id);
+  }
+
+  #initFacts(): { timeMs: number; initialisation: InitialisationType } {
+    const initialisation = this.isProvisioned ? "provisioned-concurrency" : "on-demand";
+    return { timeMs: this.#clock.now(), initialisation };
   }
 
   /** What is left to wait for after the answer, before the environment may take another call. */
   #settle(attempt: CallAttempt): Promise<void> | undefined {
     if (this.state !== "busy") return undefined;
-    const settled = this.companions?.settled();
+    const settled = this.#companions?.settled();
     if (settled === undefined) return undefined;
     const late = this.#clock.after(attempt.leftMs, () => void this.end("timeout"));
-    return settled.then((failed) => {
+    return settled.then(() => {
       late.cancel();
-      if (failed !== undefined) void this.end("failure");
       if (this.state === "busy") this.#rest();
     });
   }
 
   #rest(): void {
     this.state = this.#channel.isOpen ? "idle" : "ended";
-  }
-
-  #follow(log: CallLog, { observer }: EnvironmentCall): void {
-    const { companions } = this;
-    if (observer?.onLog === undefined && companions === undefined) return;
-    log.follow((part) => {
-      observer?.onLog?.(part);
-      companions?.observeLog(part);
-    });
   }
 
   get #timeoutMs(): number {
@@ -267,7 +312,7 @@ export class Environment {
     attempt.initialising();
     const onStarted = (): void => this.#started(call, attempt);
     // With extensions the runtime begins later than they do, and a call later than all of them.
-    if (this.companions !== undefined) {
+    if (this.#companions !== undefined) {
       const initial = await initialised.catch(() => undefined);
       if (initial === undefined) return await this.#outcomeOfDeath(call, attempt);
       if (!initial.ok) return await this.#failInitialisation(call, attempt, initial.outcome);
@@ -289,20 +334,21 @@ export class Environment {
     outcome: FailedOutcome,
   ): Promise<Outcome> {
     attempt.initFailed();
-    this.#noteStart(call);
+    this.#log.start(call.requestId);
     await this.end("failure");
     return outcome;
   }
 
   #started(call: EnvironmentCall, attempt: CallAttempt): void {
     attempt.started();
-    this.#noteStart(call);
-    call.observer?.onStarted?.(attempt.initDurationMs);
+    this.isInitialising = false;
     const { requestId, functionArn, traceId } = call;
-    const { companions } = this;
-    if (companions === undefined) return;
-    const deadlineMs = this.#clock.now() + this.#timeoutMs;
-    companions.invoke({ requestId, functionArn, traceId, deadlineMs });
+    this.#companions?.invoke({
+      ...{ requestId, functionArn, traceId },
+      deadlineMs: this.#clock.now() + this.#timeoutMs,
+    });
+    this.#log.start(requestId);
+    call.observer?.onStarted?.(attempt.initDurationMs);
   }
 
   async #invoke(
@@ -345,25 +391,36 @@ export class Environment {
 
   /** The runtime's socket closed: its process died, was killed for time, or cut the line itself. */
   async #outcomeOfDeath(call: EnvironmentCall, attempt: CallAttempt): Promise<Outcome> {
+    const { sandbox } = this;
+    const companions = this.#companions;
+    const known = this.#knownOutcome(call, attempt);
+    // Extensions take their leave behind the answer.
+    if (companions !== undefined && known !== undefined) return known;
     const graceful = deferred<void>();
     // A process that closed its socket is given a moment to end with the exit code it chose.
     const grace = this.#clock.after(EXIT_GRACE_MS, () => graceful.resolve());
-    const { companions, sandbox } = this;
     const runtimeExited = companions?.runtimeExited ?? sandbox.exited;
     await Promise.race([runtimeExited, sandbox.exited, graceful.promise]);
     grace.cancel();
     const ending = this.end("failure");
-    const exit = await (companions === undefined ? sandbox.kill() : runtimeExited);
-    // Extensions take their leave behind the answer.
     if (companions === undefined) await ending;
-    if (attempt.isTimedOut) return timedOutOutcome(call.requestId, this.#timeoutMs / 1000);
-    if (attempt.initTimedOut) {
-      return failedOutcome(
-        "Sandbox.Timedout",
-        `RequestId: ${call.requestId} Error: Init timed out`,
-      );
+    let exit = await Promise.race([runtimeExited, sandbox.exited]);
+    // Only the end of the sandbox tells who killed.
+    if (exit.signal === "SIGKILL") {
+      exit = { ...exit, outOfMemory: (await sandbox.exited).outOfMemory };
     }
-    return exitOutcome(call.requestId, exit);
+    return this.#knownOutcome(call, attempt) ?? exitOutcome(call.requestId, exit);
+  }
+
+  /** What the platform itself has done to the call, if anything. */
+  #knownOutcome({ requestId }: EnvironmentCall, attempt: CallAttempt): FailedOutcome | undefined {
+    const failure = this.#companionFailure;
+    if (attempt.isTimedOut) return timedOutOutcome(requestId, this.#timeoutMs / 1000);
+    if (attempt.initTimedOut) {
+      return failedOutcome("Sandbox.Timedout", `RequestId: ${requestId} Error: Init timed out`);
+    }
+    if (failure === undefined) return undefined;
+    return failedOutcome(failure.errorType, `RequestId: ${requestId} Error: ${failure.reason}`);
   }
 
   #readMemory(isCold: boolean): number {
@@ -387,13 +444,13 @@ export class Environment {
     const now = this.#clock.now();
     const { requestId } = call;
     const end = callEnd(outcome, attempt.isTimedOut || attempt.initTimedOut);
-    log.endOutput(now);
-    if (attempt.isTimedOut && this.#hasTextLog) {
+    log.current.endOutput(now);
+    if (attempt.isTimedOut && log.isText) {
       const at = new Date(now).toISOString();
       const seconds = (this.#timeoutMs / 1000).toFixed(2);
-      log.line(`${at} ${requestId} Task timed out after ${seconds} seconds\n\n`, now);
+      log.current.line(`${at} ${requestId} Task timed out after ${seconds} seconds\n\n`, now);
     }
-    this.#note(`END RequestId: ${requestId}\n`, () =>
+    log.note(`END RequestId: ${requestId}\n`, () =>
       runtimeDoneEvent(now, requestId, durationMs, end),
     );
     const figures: ReportFigures = {
@@ -404,30 +461,7 @@ export class Environment {
       ...(attempt.initDurationMs === undefined ? {} : { initDurationMs: attempt.initDurationMs }),
       ...(this.state === "ended" ? { status: endStatus(attempt, outcome) } : {}),
     };
-    this.#note(reportLine(figures), () => reportEvent(now, figures, end));
-  }
-
-  #noteStart({ requestId }: EnvironmentCall): void {
-    const version = this.version?.version ?? "$LATEST";
-    this.#note(startLine(requestId, version), () =>
-      startEvent(this.#clock.now(), requestId, version),
-    );
-  }
-
-  get #hasTextLog(): boolean {
-    return this.version?.configuration.logging.format !== "JSON";
-  }
-
-  /** Tells of an event: in AWS's line of text or in JSON, and to whoever subscribed. */
-  #note(text: string, event: () => PlatformEvent): void {
-    const { companions, version } = this;
-    if (this.#hasTextLog) this.#log.line(text, this.#clock.now());
-    if (this.#hasTextLog && companions === undefined) return;
-    const told = event();
-    const line =
-      this.#hasTextLog || !version ? undefined : systemLogLine(told, version.configuration.logging);
-    if (line !== undefined) this.#log.line(line, told.timeMs);
-    companions?.observe(told);
+    log.note(reportLine(figures), () => reportEvent(now, figures, end));
   }
 }
 

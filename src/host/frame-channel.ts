@@ -8,6 +8,7 @@ import {
   FrameReader,
   isPlatformError,
   messageOf,
+  nextTurn,
   PlatformError,
 } from "../base/mod.ts";
 import { limits, type Outcome } from "../model/mod.ts";
@@ -56,12 +57,22 @@ export interface FrameChannelOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Credit is given in portions: a write of ours for each small piece would delay the next. */
+const CREDIT_BYTES_MIN = limits.STREAM_WINDOW_BYTES / 4;
+
+/** What a runtime may bring in one turn; ours: a larger read ends there. */
+const TURN_BYTES = 32 * 1024;
+
 interface PendingCall {
   readonly call: RuntimeCall;
   /** Set while the runtime streams its response. */
   stream?: StreamedResponse;
   /** Bytes the runtime may still send before it gets credit. */
   window: number;
+  /** Bytes that were taken and not given credit for yet. */
+  owed: number;
+  /** Bytes that get credit only when the sink wants more. */
+  withheld: number;
   evidenceBytes: number;
   resolve(outcome: Outcome): void;
   reject(error: PlatformError): void;
@@ -102,6 +113,8 @@ export class FrameChannel implements RuntimeChannel {
   #initialised = false;
   #pending: PendingCall | undefined;
   #failure: PlatformError | undefined;
+  /** Nothing is expected any more, but what the runtime logs on its way out. */
+  #isAbandoned = false;
 
   constructor(socket: Socket, onLog: (chunk: Buffer) => void) {
     this.#socket = socket;
@@ -136,28 +149,48 @@ export class FrameChannel implements RuntimeChannel {
     if (this.#initialised) call.onStarted?.();
     return new Promise((resolve, reject) => {
       const window = limits.STREAM_WINDOW_BYTES;
-      this.#pending = { call, window, evidenceBytes: 0, resolve, reject };
+      const counts = { window, owed: 0, withheld: 0, evidenceBytes: 0 };
+      this.#pending = { call, ...counts, resolve, reject };
     });
   }
 
+  abandon(): void {
+    if (this.#failure) return;
+    this.#isAbandoned = true;
+    this.#giveUp("Channel was abandoned");
+  }
+
   close(): void {
+    this.#isAbandoned = false;
     this.#fail("Channel was closed");
+    this.#socket.destroy();
   }
 
   #read(chunk: Buffer): void {
-    if (this.#failure) return;
+    if (this.#failure && !this.#isAbandoned) return;
+    if (chunk.length >= TURN_BYTES) this.#pause();
     try {
       this.#reader.push(chunk, this.#onFrame);
     } catch (error) {
       if (isPlatformError(error, "too_large") && this.#initialised)
         this.#answer(responseTooLarge());
-      this.#fail(`Runtime broke the protocol: ${messageOf(error)}`);
+      if (this.#isAbandoned) this.close();
+      else this.#fail(`Runtime broke the protocol: ${messageOf(error)}`);
     }
   }
 
+  /** A flood of frames must not take the server's time: others have their turn before the next. */
+  #pause(): void {
+    this.#socket.pause();
+    void nextTurn().then(() => this.#socket.resume());
+  }
+
   #receive(frame: Frame): void {
-    if (this.#failure) return;
     const { type, payload } = frame;
+    if (this.#failure) {
+      if (this.#isAbandoned && type === FRAME.log) this.#onLog(payload);
+      return;
+    }
     if (type === FRAME.response && this.#mayAnswer()) {
       this.#answer(responseOutcome(payload));
     } else if (type === FRAME.log && this.#isReady) this.#onLog(payload);
@@ -182,7 +215,7 @@ export class FrameChannel implements RuntimeChannel {
     const pending = this.#pending;
     if (pending === undefined || !this.#initialised) return false;
     if (type === FRAME.streamBegin && pending.stream === undefined) {
-      pending.stream = new StreamedResponse(pending.call.sink, contentTypeIn(payload));
+      pending.stream = new StreamedResponse(pending.call.sink, payload.toString("latin1"));
     } else if (type === FRAME.streamChunk && pending.stream !== undefined) {
       this.#takeChunk(pending, pending.stream, payload);
     } else if (type === FRAME.streamEnd && pending.stream !== undefined) {
@@ -193,6 +226,7 @@ export class FrameChannel implements RuntimeChannel {
   }
 
   #takeChunk(pending: PendingCall, stream: StreamedResponse, payload: Buffer): void {
+    if (payload.length === 0) return;
     pending.window -= payload.length;
     if (pending.window < 0) {
       this.#fail("Runtime broke the protocol: it streams more than it was given credit for");
@@ -203,14 +237,27 @@ export class FrameChannel implements RuntimeChannel {
       this.#answer(responseTooLarge());
       this.#fail("Runtime streams a response that is too large");
     } else if (full === undefined) this.#giveCredit(pending, payload.length);
-    else void full.then(() => this.#giveCredit(pending, payload.length));
+    else this.#withhold(pending, payload.length, full);
+  }
+
+  /** One wait for all chunks that come meanwhile: they may be many and small. */
+  #withhold(pending: PendingCall, bytes: number, full: Promise<void>): void {
+    pending.withheld += bytes;
+    if (pending.withheld > bytes) return;
+    void full.then(() => {
+      const { withheld } = pending;
+      pending.withheld = 0;
+      this.#giveCredit(pending, withheld);
+    });
   }
 
   #giveCredit(pending: PendingCall, bytes: number): void {
-    pending.window += bytes;
-    if (this.#failure || this.#pending !== pending) return;
+    pending.owed += bytes;
+    if (pending.owed < CREDIT_BYTES_MIN || this.#failure || this.#pending !== pending) return;
     const credit = Buffer.allocUnsafe(4);
-    credit.writeUInt32BE(bytes);
+    credit.writeUInt32BE(pending.owed);
+    pending.window += pending.owed;
+    pending.owed = 0;
     this.#socket.write(encodeFrame(FRAME.credit, credit));
   }
 
@@ -250,21 +297,19 @@ export class FrameChannel implements RuntimeChannel {
 
   #fail(message: string): void {
     if (this.#failure) return;
+    this.#giveUp(message);
+    this.#socket.destroy();
+  }
+
+  #giveUp(message: string): void {
     const error = new PlatformError({ kind: "unavailable", what: "runtime" }, message);
     this.#failure = error;
-    this.#socket.destroy();
     this.#initialising?.reject(error);
     this.#initialising = undefined;
     this.#pending?.reject(error);
     this.#pending = undefined;
     this.#ready.reject(error);
   }
-}
-
-/** The type that a STREAM_BEGIN declares; undefined when it declares none that can be sent on. */
-function contentTypeIn(payload: Buffer): string | undefined {
-  const text = payload.toString("latin1");
-  return /^[\x20-\x7e]{1,256}$/.test(text) ? text : undefined;
 }
 
 /** INVOKE in one buffer: u32 header length, JSON header, event. */

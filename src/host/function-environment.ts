@@ -10,10 +10,14 @@ export interface FunctionCredentials {
 
 export type CredentialSource = (owner: Owner, sessionName: string) => FunctionCredentials;
 
+/** AWS's word for why an environment is initialised. */
+export type InitialisationType = "on-demand" | "provisioned-concurrency";
+
 /** What differs from one environment to the next of the same version. */
 export interface EnvironmentFacts {
   readonly environmentId: string;
   readonly region: string;
+  readonly initialisation: InitialisationType;
   /** Where Hearth's own services answer from inside; undefined when there is no way back. */
   readonly endpointUrl?: string;
   readonly runtimeApi: string;
@@ -26,7 +30,10 @@ export interface EnvironmentFacts {
 }
 
 /** `2026/11/21/[$LATEST]0123…`: one stream an environment, as on Lambda. */
-function logStreamName(version: FunctionVersion, facts: EnvironmentFacts): string {
+export function logStreamName(
+  version: FunctionVersion,
+  facts: Pick<EnvironmentFacts, "environmentId" | "nowMs">,
+): string {
   const day = new Date(facts.nowMs).toISOString().slice(0, 10).replaceAll("-", "/");
   return `${day}/[${version.version}]${facts.environmentId}`;
 }
@@ -50,7 +57,7 @@ export function initialiseRequest(
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(configuration.memorySizeMiB),
     AWS_LAMBDA_FUNCTION_NAME: name,
     AWS_LAMBDA_FUNCTION_VERSION: version.version,
-    AWS_LAMBDA_INITIALIZATION_TYPE: "on-demand",
+    AWS_LAMBDA_INITIALIZATION_TYPE: facts.initialisation,
     AWS_LAMBDA_LOG_GROUP_NAME: logGroup,
     AWS_LAMBDA_LOG_STREAM_NAME: logStream,
     AWS_LAMBDA_RUNTIME_API: facts.runtimeApi,
@@ -61,6 +68,9 @@ export function initialiseRequest(
     LAMBDA_TASK_ROOT: facts.taskRoot,
     _HANDLER: configuration.handler,
   };
+  const { format, applicationLogLevel } = configuration.logging;
+  reserved.AWS_LAMBDA_LOG_FORMAT = format;
+  if (applicationLogLevel !== undefined) reserved.AWS_LAMBDA_LOG_LEVEL = applicationLogLevel;
   if (facts.endpointUrl !== undefined) reserved.AWS_ENDPOINT_URL = facts.endpointUrl;
   return {
     handler: configuration.handler,

@@ -3,11 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Metrics, silentLog } from "../base/mod.ts";
+import { Metrics, secureRandom, silentLog } from "../base/mod.ts";
 import { ManualClock, settled } from "../base/testing.ts";
 import type { FunctionVersion, InvokeResult } from "../model/mod.ts";
+import { LogStore } from "../monitoring/mod.ts";
+import { MemoryTableStore } from "../registry/testing.ts";
 import type { Acquired } from "./acquire.ts";
-import { FunctionLogs } from "./function-logs.ts";
 import { Host } from "./host.ts";
 import { ScriptedMachine, testVersion } from "./testing.ts";
 
@@ -15,7 +16,7 @@ interface TestHost extends AsyncDisposable {
   readonly host: Host;
   readonly clock: ManualClock;
   readonly machine: ScriptedMachine;
-  readonly logs: FunctionLogs;
+  readonly logs: LogStore;
   readonly acquired: Acquired[];
   call(version: FunctionVersion): Promise<InvokeResult>;
 }
@@ -24,7 +25,10 @@ async function openHost(warm = 2): Promise<TestHost> {
   const directory = await mkdtemp(join(tmpdir(), "hearth-host-"));
   const clock = new ManualClock();
   const machine = new ScriptedMachine(clock);
-  const logs = new FunctionLogs({ directory, clock, log: silentLog });
+  const logs = new LogStore({
+    ...{ directory, clock, log: silentLog, random: secureRandom, table: new MemoryTableStore() },
+    groupOf: async (_owner, name) => `/aws/lambda/${name}`,
+  });
   const acquired: Acquired[] = [];
   const host = new Host({
     machine,
@@ -133,7 +137,7 @@ test("Host: calls are written to the function's log in their order", async () =>
   );
 });
 
-test("FunctionLogs: followers see a call's log while it goes on, until they leave", async () => {
+test("Host: followers see a call's log while it goes on, until they leave", async () => {
   await using opened = await openHost();
   const version = testVersion();
   await opened.call(version);

@@ -1,5 +1,6 @@
 import { type Clock, isPlatformError, type Log, type Metrics, type Timer } from "../base/mod.ts";
 import {
+  type Decision,
   type FunctionVersion,
   type InvokeResult,
   limits,
@@ -7,19 +8,26 @@ import {
   type ResponseSink,
   type RuntimeName,
   type StartKind,
+  versionKey,
 } from "../model/mod.ts";
+import type { LogStore } from "../monitoring/mod.ts";
 import { type Acquired, Acquirer, type Machine } from "./acquire.ts";
 import { plainBootKey } from "./boot-key.ts";
-import { CallLog } from "./call-log.ts";
+import { CallLog, type LogPart } from "./call-log.ts";
 import type { Instrument } from "./channel.ts";
-import type { CallObserver, EnvironmentCall, EnvironmentRun } from "./environment.ts";
-import type { FunctionLogs } from "./function-logs.ts";
+import type { CallObserver, Environment, EnvironmentCall, EnvironmentRun } from "./environment.ts";
 import type { HostInstance } from "./instance.ts";
+import { LogKeeper } from "./log-keeper.ts";
 import { failedOutcome } from "./outcome.ts";
+import { type ProvisionedState, Provisioning } from "./provisioning.ts";
+import type { Crew } from "./sidecars/crew.ts";
+import type { SidecarManager } from "./sidecars/manager.ts";
 
 export interface HostOptions {
   readonly machine: Machine;
-  readonly logs: FunctionLogs;
+  readonly logs: Pick<LogStore, "append" | "followed">;
+  /** Absent where calls have nothing beside them. */
+  readonly sidecars?: SidecarManager;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -45,8 +53,17 @@ export interface HostCall {
   readonly clientContext?: string;
   readonly cognitoIdentity?: string;
   readonly sink?: ResponseSink;
+  /** Sidecars that this one call asks for, by name. */
+  readonly sidecars?: readonly string[];
+  /** Where choices about the call are written down. */
+  readonly decisions?: DecisionSink;
   /** Called once an environment is found. */
   onAcquired(acquired: Acquired): void;
+}
+
+/** The call's decision record, as far as this room writes it. */
+export interface DecisionSink {
+  note(step: string, choice: string, facts?: Decision["facts"], reason?: string): void;
 }
 
 /** One environment as the admin API shows it. */
@@ -72,7 +89,14 @@ export interface PoolSummary {
 /** Who looks at a call while it runs. */
 interface Watch {
   readonly observer: CallObserver | undefined;
-  readonly instruments: readonly Instrument[] | undefined;
+  /** Whether followers of the function see the log as it is written. */
+  readonly isFollowed: boolean;
+  /** What the runtime is to observe of itself, once it is known where the call runs. */
+  readonly instruments:
+    | ((environment: Environment) => Promise<readonly Instrument[] | undefined>)
+    | undefined;
+  /** What the function's log is to say first. */
+  readonly notices: readonly string[] | undefined;
 }
 
 const SWEEP_INTERVAL_MS = 100;
@@ -81,13 +105,23 @@ const SWEEP_INTERVAL_MS = 100;
 export class Host implements AsyncDisposable {
   readonly #options: HostOptions;
   readonly #acquirer: Acquirer;
+  readonly #logs: LogKeeper;
+  readonly #provisioning: Provisioning;
   readonly #starts: (start: StartKind) => void;
   #sweepTimer: Timer | undefined;
   #isClosed = false;
 
   constructor(options: HostOptions) {
     this.#options = options;
-    this.#acquirer = new Acquirer(options);
+    const onEnded = (environment: Environment): void => this.#keepLastWords(environment);
+    this.#acquirer = new Acquirer({ ...options, onEnded });
+    this.#logs = new LogKeeper(options.logs, options.clock);
+    this.#provisioning = new Provisioning(
+      this.#acquirer,
+      options.environmentsMax,
+      options.clock,
+      options.log,
+    );
     const starts = options.metrics.counter("hearth_starts_total", "Calls by how they started");
     this.#starts = (start) => starts.add(1, { start });
     this.#publishGauges(options.metrics);
@@ -112,19 +146,25 @@ export class Host implements AsyncDisposable {
    * inside the call's own time.
    * @throws PlatformError when no environment could be had
    */
-  async run(call: HostCall): Promise<InvokeResult> {
+  run(call: HostCall): Promise<InvokeResult> {
+    const { sidecars } = this.#options;
+    if (!sidecars?.isWanted(call)) return this.#run(call, undefined);
+    return sidecars.attend(call, (attended, crew) => this.#run(attended, crew));
+  }
+
+  async #run(call: HostCall, crew: Crew | undefined): Promise<InvokeResult> {
     const { owner, name } = call.version;
     const { logs } = this.#options;
     const followed = logs.followed(owner, name);
+    const follower = followed && { onLog: ({ bytes }: LogPart) => followed(bytes) };
     const watch: Watch = {
-      observer: followed && { onLog: ({ bytes }) => followed(bytes) },
-      instruments: undefined,
+      observer: bothObservers(follower, crew?.observer),
+      isFollowed: followed !== undefined,
+      instruments: crew && ((environment) => crew.instrumentsIn(environment)),
+      notices: crew?.notices,
     };
-    let run = await this.#runOnce(call, false, watch).catch((error) =>
-      refusedRun(call, error, this.#options.clock.now()),
-    );
+    let run = await this.#runOnce(call, false, watch).catch((error) => this.#refused(call, error));
     if (run.initTimedOut) run = await this.#runOnce(call, true, watch);
-    logs.append(owner, name, run.report.log, followed !== undefined);
     if (run.report.start !== "warm") this.#replenish();
     return { version: call.version, outcome: run.outcome, report: run.report };
   }
@@ -137,6 +177,20 @@ export class Host implements AsyncDisposable {
       environment.isRetired = true;
       if (this.#acquirer.inventory.withdrawIdle(environment)) this.#acquirer.discard(environment);
     }
+  }
+
+  /** Keeps `count` environments of a published version initialised; 0 lets them go. */
+  provision(version: FunctionVersion, count: number): void {
+    if (!this.#isClosed) this.#provisioning.want(version, count);
+  }
+
+  /** Whether environments are to be kept ready for a version. */
+  isProvisioned(version: FunctionVersion): boolean {
+    return this.#provisioning.isWanted(versionKey(version));
+  }
+
+  provisioned(version: FunctionVersion): ProvisionedState {
+    return this.#provisioning.state(version);
   }
 
   /** Environments of one owner, or of all and those of nobody. */
@@ -185,6 +239,8 @@ export class Host implements AsyncDisposable {
     const { environment, start } = acquired;
     call.onAcquired(acquired);
     this.#starts(start);
+    environment.isLogSeen = watch.isFollowed;
+    const instruments = watch.instruments && (await watch.instruments(environment));
     const environmentCall: EnvironmentCall = {
       requestId: call.requestId,
       functionArn: call.invokedArn,
@@ -193,8 +249,9 @@ export class Host implements AsyncDisposable {
       start,
       initInsideCall,
       observer: watch.observer,
+      notices: watch.notices,
       sink: call.sink,
-      ...(watch.instruments === undefined ? {} : { instruments: watch.instruments }),
+      ...(instruments === undefined ? {} : { instruments }),
       ...(call.clientContext === undefined ? {} : { clientContext: call.clientContext }),
       ...(call.cognitoIdentity === undefined ? {} : { cognitoIdentity: call.cognitoIdentity }),
     };
@@ -202,13 +259,27 @@ export class Host implements AsyncDisposable {
     let run: EnvironmentRun | undefined;
     try {
       run = await environment.run(environmentCall);
+      this.#logs.keep(call.version, environment, run.log, watch.isFollowed);
       return run;
     } finally {
       const durationMs = run?.report.durationMs ?? 0;
       // Nobody waits for the extensions that are still at work, except the next call.
       if (run?.settled === undefined) release(durationMs);
-      else void run.settled.then(() => release(durationMs));
+      else this.#acquirer.releaseAfter(run.settled, environment, durationMs);
     }
+  }
+
+  #refused(call: HostCall, error: unknown): EnvironmentRun {
+    const run = refusedRun(call, error, this.#options.clock.now());
+    this.#logs.keep(call.version, { id: run.report.environmentId, logStream: "" }, run.log, false);
+    return run;
+  }
+
+  /** What was written after the last call: by extensions that were told to end, for one. */
+  #keepLastWords(environment: Environment): void {
+    const { version } = environment;
+    const lastWords = environment.takeLastWords();
+    if (version !== undefined) this.#logs.keep(version, environment, lastWords, false);
   }
 
   /** Replaces the waiting runtimes that calls have taken. */
@@ -264,8 +335,10 @@ export class Host implements AsyncDisposable {
     const { clock, freezeAfterMs, keepAliveMs, environmentAgeMsMax } = this.#options;
     const now = clock.monotonic();
     const { inventory } = this.#acquirer;
+    this.#logs.keepPieces(inventory.environments());
+    if (!this.#isClosed) this.#provisioning.reconcile();
     for (const environment of [...inventory.idle()]) {
-      const idleMs = now - environment.lastUsedAt;
+      const idleMs = environment.isProvisioned ? 0 : now - environment.lastUsedAt;
       const isOld = now - environment.bornAt > environmentAgeMsMax;
       if (idleMs > keepAliveMs || isOld) this.#acquirer.discard(environment);
       else if (idleMs > freezeAfterMs) environment.freeze();
@@ -279,6 +352,28 @@ export class Host implements AsyncDisposable {
     this.#topUpPool();
     if (!this.#isClosed) this.#sweepTimer = clock.after(SWEEP_INTERVAL_MS, () => this.#sweep());
   }
+}
+
+/** One observer of two, either of which may be missing. */
+function bothObservers(
+  first: CallObserver | undefined,
+  second: CallObserver | undefined,
+): CallObserver | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  return {
+    onStarted(initDurationMs) {
+      first.onStarted?.(initDurationMs);
+      second.onStarted?.(initDurationMs);
+    },
+    onLog(part) {
+      first.onLog?.(part);
+      second.onLog?.(part);
+    },
+    onEvidence(instrument, bytes) {
+      first.onEvidence?.(instrument, bytes);
+      second.onEvidence?.(instrument, bytes);
+    },
+  };
 }
 
 /**

@@ -9,8 +9,8 @@ import type { RuntimeImage } from "../sandbox/mod.ts";
 import { installNode, type NodePackage, nodeBinary, nodePackage } from "./runtime-install.ts";
 
 /** Programs that run inside sandboxes; part of this package. */
-const GUEST_DIRECTORY: string = fileURLToPath(new URL("../../guest", import.meta.url));
-const PERL = "/usr/bin/perl";
+export const GUEST_DIRECTORY: string = fileURLToPath(new URL("../../guest", import.meta.url));
+export const PERL = "/usr/bin/perl";
 const MOUNTED_NODE = "/var/lang/bin/node";
 const MOUNTED_GUEST = "/var/runtime";
 
@@ -123,13 +123,17 @@ function missingPython(name: RuntimeName): never {
   );
 }
 
+/** @throws PlatformError kind "unsupported" where there is no Perl */
+export function requirePerl(feature: string): void {
+  if (existsSync(PERL)) return;
+  throw new PlatformError(
+    { kind: "unsupported", feature, remedy: "apt-get install perl-base" },
+    `${PERL} does not exist`,
+  );
+}
+
 function providedImage(): RuntimeImage {
-  if (!existsSync(PERL)) {
-    throw new PlatformError(
-      { kind: "unsupported", feature: "custom runtimes", remedy: "apt-get install perl-base" },
-      `${PERL} does not exist`,
-    );
-  }
+  requirePerl("custom runtimes");
   const guest = path.join(GUEST_DIRECTORY, "provided");
   return {
     id: `provided-${digestOf(guest)}`,

@@ -1,4 +1,5 @@
-import type { Owner, RuntimeName } from "../model/mod.ts";
+import type { FunctionVersion, Owner, RuntimeName } from "../model/mod.ts";
+import { capacityProviderOf } from "../registry/mod.ts";
 import type { Instance } from "../sandbox/mod.ts";
 import type { BootKey } from "./boot-key.ts";
 import type { Environment } from "./environment.ts";
@@ -12,7 +13,11 @@ export class HostInstance {
   /** The driver's part of it; rejected when it could not be made. */
   readonly isolated: Promise<Instance>;
   readonly environments: Set<Environment> = new Set();
+  /** Environments that take their leave. */
+  readonly endings: Set<Promise<void>> = new Set();
   owner: Owner | undefined;
+  /** ARN of the owner's capacity provider whose functions alone run here; else those of none. */
+  capacityProvider: string | undefined;
   capacityMiB: number;
   /** Memory promised to runtimes that still boot. */
   bootingMiB = 0;
@@ -58,9 +63,10 @@ export class HostInstance {
     return undefined;
   }
 
-  /** Gives the instance to an owner, with at least `memoryMiB` of capacity. */
-  assignTo(owner: Owner, memoryMiB: number): void {
-    this.owner = owner;
-    this.capacityMiB = Math.max(this.capacityMiB, memoryMiB);
+  /** Gives the instance to a version's owner, with room for the version at least. */
+  assignTo(version: FunctionVersion): void {
+    this.owner = version.owner;
+    this.capacityProvider = capacityProviderOf(version);
+    this.capacityMiB = Math.max(this.capacityMiB, version.configuration.memorySizeMiB);
   }
 }

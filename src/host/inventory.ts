@@ -1,4 +1,5 @@
-import type { Owner, RuntimeName } from "../model/mod.ts";
+import type { FunctionVersion, Owner, RuntimeName } from "../model/mod.ts";
+import { capacityProviderOf } from "../registry/mod.ts";
 import type { BootKey } from "./boot-key.ts";
 import type { Environment } from "./environment.ts";
 import type { HostInstance } from "./instance.ts";
@@ -34,10 +35,10 @@ export class Inventory {
     if (owned?.size === 0) this.#byOwner.delete(instance.owner);
   }
 
-  /** Gives an unassigned instance to an owner, for good. */
-  assign(instance: HostInstance, owner: Owner, memoryMiB: number): void {
-    instance.assignTo(owner, memoryMiB);
-    this.#instancesOf(owner).add(instance);
+  /** Gives an unassigned instance to a version's owner, for good. */
+  assign(instance: HostInstance, version: FunctionVersion): void {
+    instance.assignTo(version);
+    this.#instancesOf(version.owner).add(instance);
   }
 
   /** The idle environment of this version that was used last: the likeliest to be unfrozen. */
@@ -48,6 +49,8 @@ export class Inventory {
   putIdle(environment: Environment): void {
     const idle = this.#idle.get(environment.versionKey);
     if (idle === undefined) this.#idle.set(environment.versionKey, [environment]);
+    // What is kept ready anyway serves first, so that what spilled over can end.
+    else if (!environment.isProvisioned && idle.at(-1)?.isProvisioned) idle.unshift(environment);
     else idle.push(environment);
   }
 
@@ -75,20 +78,24 @@ export class Inventory {
   leastRecentlyUsed(): Environment | undefined {
     let oldest: Environment | undefined;
     for (const environment of this.idle()) {
+      if (environment.isProvisioned) continue;
       if (oldest === undefined || environment.lastUsedAt < oldest.lastUsedAt) oldest = environment;
     }
     return oldest;
   }
 
   /**
-   * The owner's instance with room for `memoryMiB`: one where a fitting runtime waits before one
-   * where it must boot, then the fullest, so that others can empty and end.
+   * The owner's instance with room for a version, among those of its capacity provider: one where
+   * a fitting runtime waits before one where it must boot, then the fullest, so that others can
+   * empty and end.
    */
-  instanceWithRoom(owner: Owner, memoryMiB: number, key: BootKey): HostInstance | undefined {
+  instanceWithRoom(version: FunctionVersion, key: BootKey): HostInstance | undefined {
+    const { memorySizeMiB } = version.configuration;
+    const provider = capacityProviderOf(version);
     let best: HostInstance | undefined;
     let bestRank = -1;
-    for (const instance of this.#byOwner.get(owner) ?? []) {
-      if (!instance.hasRoom(memoryMiB)) continue;
+    for (const instance of this.#byOwner.get(version.owner) ?? []) {
+      if (instance.capacityProvider !== provider || !instance.hasRoom(memorySizeMiB)) continue;
       const readiness = instance.waiting(key) === undefined ? 0 : 1;
       const rank = readiness + instance.assignedMiB / (instance.capacityMiB + 1);
       if (rank > bestRank) {

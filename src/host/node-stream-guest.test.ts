@@ -51,7 +51,7 @@ class TestSink implements ByteSink {
 }
 
 onEach(
-  "what a handler writes reaches the sink while the handler goes on",
+  "STREAM-1 what a handler writes reaches the sink while the handler goes on",
   `stream.setContentType("text/plain"); stream.write("first");
    while (!require("node:fs").existsSync(event.gate)) await new Promise((next) => setTimeout(next, 1));
    stream.write({ json: 1 }); stream.end("last");`,
@@ -94,7 +94,7 @@ onEach(
 );
 
 onEach(
-  "a function is held back by whoever does not read",
+  "STREAM-1 a function is held back by whoever does not read",
   `let written = 0;
    const chunk = Buffer.alloc(16 * 1024, "x");
    for (let i = 0; i < 256; i++) {
@@ -120,7 +120,7 @@ onEach(
 );
 
 onEach(
-  "a failure in mid-stream follows what was written; the next call is well",
+  "STREAM-1 a failure in mid-stream follows what was written; the next call is well",
   `stream.write("part"); if (event.bad) throw new TypeError("broken"); stream.end();`,
   async ({ call }) => {
     const sink = new TestSink();

@@ -33,11 +33,20 @@ export function exitOutcome(requestId: string, exit: SandboxExit): FailedOutcome
 }
 
 function exitText(exit: SandboxExit): string {
-  if (exit.signal !== null) {
-    return `Runtime exited with error: signal: ${SIGNAL_WORDS[exit.signal] ?? exit.signal}`;
-  }
-  if (exit.code === 0) return "Runtime exited without providing a reason";
-  return `Runtime exited with error: exit status ${exit.code}`;
+  if (exit.signal === null && exit.code === 0) return "Runtime exited without providing a reason";
+  return `Runtime exited with error: ${exitWords(exit)}`;
+}
+
+/** `exit status 3` or `signal: killed`, as AWS's messages have it. */
+export function exitWords({
+  code,
+  signal,
+}: {
+  code: number | null;
+  signal: string | null;
+}): string {
+  if (signal !== null) return `signal: ${SIGNAL_WORDS[signal] ?? signal}`;
+  return `exit status ${code}`;
 }
 
 /** How Go's os/exec, and so AWS's messages, name the signals that end runtimes. */

@@ -87,7 +87,7 @@ function statusOf({ status, errorType }: CallEnd): Record<string, string> {
 }
 
 /** Milliseconds as the events give them: three digits after the point. */
-function rounded(durationMs: number): number {
+export function rounded(durationMs: number): number {
   return Math.round(durationMs * 1000) / 1000;
 }
 

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { systemClock } from "../base/mod.ts";
 import { limits } from "../model/mod.ts";
 import { openRuntimeApi, type RuntimeApi } from "./runtime-api.ts";
+import { SandboxApi } from "./sandbox-api.ts";
 import {
   type GuestProcess,
   imageOrSkip,
@@ -66,9 +67,11 @@ async function start(t: TestContext, files: Record<string, string | Buffer>): Pr
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
+  const sandboxApi = new SandboxApi(server);
+  t.after(() => sandboxApi.close());
   const api = await openRuntimeApi({
     launcher: guest.socket,
-    server,
+    api: sandboxApi,
     clock: systemClock,
     exited: guest.exited,
   });

@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket, Server as SocketServer } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { assert, type Clock, type Deferred, deferred, PlatformError } from "../base/mod.ts";
 import { limits, type Outcome } from "../model/mod.ts";
 import type {
@@ -10,21 +10,23 @@ import type {
 } from "./channel.ts";
 import { Launcher } from "./launcher.ts";
 import { type FailedOutcome, failedOutcome } from "./outcome.ts";
-import { readBody, sendError, sendStatus } from "./runtime-api-http.ts";
+import { piecesOf, readBody, sendError, sendStatus } from "./runtime-api-http.ts";
 import { EMPTY_EVENT, reportedFailure, responseTooLarge } from "./runtime-outcome.ts";
+import type { SandboxApi } from "./sandbox-api.ts";
 import { StreamedResponse } from "./streamed-response.ts";
 
-const PREFIX = "/2018-06-01/runtime/";
-/** Connections of one sandbox to its Runtime API; ours: a runtime needs one, curl one a request. */
-const CONNECTIONS_MAX = 32;
+const VERSION = "2018-06-01";
+/** States of a runtime as AWS's messages name them. */
+const RESPONSE = "InvocationResponse";
+const ERROR = "InvocationErrorResponse";
 /** What AWS accepts as an error type from a runtime. */
 const ERROR_TYPE = /^(Runtime|Function)\.[A-Z][a-zA-Z]+$/;
 
 export interface RuntimeApiOptions {
-  /** The connection to guest/provided/launch.pl. */
-  readonly launcher: Socket;
-  /** Listens inside the sandbox; the function finds its address in AWS_LAMBDA_RUNTIME_API. */
-  readonly server: SocketServer;
+  /** The connection to guest/provided/launch.pl; absent where the runtime has started already. */
+  readonly launcher?: Socket;
+  /** Where the runtime asks; the function finds its address in AWS_LAMBDA_RUNTIME_API. */
+  readonly api: SandboxApi;
   readonly clock: Clock;
   /** Settles when the sandbox has ended; what is pending then fails. */
   readonly exited: Promise<unknown>;
@@ -64,11 +66,9 @@ export async function openRuntimeApi(options: RuntimeApiOptions): Promise<Runtim
  * bodies as aws-lambda-runtime-interface-emulator, internal/lambda/rapi.
  */
 export class RuntimeApi implements RuntimeChannel {
-  readonly #launcher: Launcher;
-  readonly #sockets: SocketServer;
-  readonly #connections: Set<Socket> = new Set();
+  readonly #launcher: Launcher | undefined;
+  readonly #address: string;
   readonly #clock: Clock;
-  readonly #http: Server;
   #initialising: Deferred<InitialiseResult> | undefined;
   #initialised = false;
   /** A request for the next event that waits for a call. */
@@ -78,18 +78,14 @@ export class RuntimeApi implements RuntimeChannel {
 
   constructor(options: RuntimeApiOptions) {
     this.#clock = options.clock;
-    this.#sockets = options.server;
-    this.#http = createServer((request, response) => {
-      this.#handle(request, response).catch(() => response.destroy());
-    });
-    // A runtime that is frozen between calls must find its connection open when it thaws.
-    this.#http.keepAliveTimeout = 0;
-    this.#sockets.on("connection", (socket) => this.#accept(socket));
-    this.#sockets.on("error", (error) => this.#fail(`Runtime API broke: ${error.message}`));
-    this.#launcher = new Launcher(options.launcher, {
-      onError: (payload) => this.#failInitialisation(reportedFailure(payload)),
-      onBroken: (message) => this.#fail(message),
-    });
+    this.#address = options.api.address;
+    options.api.mount(VERSION, (path, request, response) => this.#handle(path, request, response));
+    this.#launcher =
+      options.launcher &&
+      new Launcher(options.launcher, {
+        onError: (payload) => this.#failInitialisation(reportedFailure(payload)),
+        onBroken: (message) => this.#fail(message),
+      });
     options.exited.then(
       () => this.#fail("Runtime ended"),
       () => this.#fail("Runtime ended"),
@@ -98,16 +94,15 @@ export class RuntimeApi implements RuntimeChannel {
 
   /** Settles when the launcher is ready, or ended before. */
   get ready(): Promise<void> {
-    return this.#launcher.ready;
+    return this.#launcher?.ready ?? Promise.resolve();
   }
 
   initialise(request: InitialiseRequest): Promise<InitialiseResult> {
     if (this.#failure) return Promise.reject(this.#failure);
     assert(!this.#initialised && !this.#initialising, "A runtime is initialised once");
     this.#initialising = deferred();
-    const { address, port } = this.#sockets.address() as AddressInfo;
-    const variables = { ...request.environment, AWS_LAMBDA_RUNTIME_API: `${address}:${port}` };
-    this.#launcher.launch(variables);
+    const variables = { ...request.environment, AWS_LAMBDA_RUNTIME_API: this.#address };
+    this.#launcher?.launch(variables);
     return this.#initialising.promise;
   }
 
@@ -125,38 +120,31 @@ export class RuntimeApi implements RuntimeChannel {
     return this.#failure === undefined;
   }
 
+  abandon(): void {
+    this.close();
+  }
+
   close(): void {
     this.#fail("Runtime API was closed");
   }
 
-  #accept(socket: Socket): void {
-    if (this.#failure || this.#connections.size >= CONNECTIONS_MAX) {
-      socket.destroy();
-      return;
-    }
-    this.#connections.add(socket);
-    socket.on("close", () => this.#connections.delete(socket));
-    this.#http.emit("connection", socket);
-  }
-
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = request.url ?? "";
-    if (!path.startsWith(PREFIX)) return sendError(response, 404, "NotFound", "Unknown path");
-    const [first, second, third] = path.slice(PREFIX.length).split("/");
+  async #handle(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [root, first, second, third] = path.split("/");
     const route = third === undefined ? `${first}/${second}` : `${first}/{id}/${third}`;
-    const key = `${request.method} ${route}`;
-    if (key === "GET invocation/next") return this.#next(response);
-    if (key === "POST invocation/{id}/response") {
+    const key = `${request.method} ${root}/${route}`;
+    if (key === "GET runtime/invocation/next") return this.#next(response);
+    if (key === "POST runtime/invocation/{id}/response") {
       return this.#respond(request, response, second ?? "");
     }
-    if (key === "POST invocation/{id}/error") {
+    if (key === "POST runtime/invocation/{id}/error") {
       return this.#respondError(request, response, second ?? "");
     }
-    if (key === "POST init/error") return this.#initialiseError(request, response);
+    if (key === "POST runtime/init/error") return this.#initialiseError(request, response);
     return sendError(response, 404, "NotFound", "Unknown path");
   }
 
   #next(response: ServerResponse): void {
+    if (this.#failure) return void response.destroy();
     if (this.#waiting || this.#pending?.handedOut) {
       sendInvalidState(response, this.#waiting ? "Ready" : "Running", "Ready");
       return;
@@ -199,12 +187,13 @@ export class RuntimeApi implements RuntimeChannel {
   }
 
   async #respond(request: IncomingMessage, response: ServerResponse, id: string): Promise<void> {
-    if (!this.#expects(response, id, "InvocationResponse")) return;
+    const pending = this.#expected(response, id, RESPONSE);
+    if (pending === undefined) return;
     if (request.headers["lambda-runtime-function-response-mode"] === "streaming") {
-      return this.#respondStreaming(request, response);
+      return this.#respondStreaming(pending, request, response);
     }
     const body = await readBody(request, limits.INVOKE_RESPONSE_BYTES_MAX);
-    if (!this.#expects(response, id, "InvocationResponse")) return;
+    if (this.#expected(response, id, RESPONSE) === undefined) return;
     if (body) {
       this.#answer({ status: "succeeded", payload: body });
       return sendStatus(response);
@@ -215,24 +204,29 @@ export class RuntimeApi implements RuntimeChannel {
   }
 
   /** Hands the body on as it comes; trailers tell of an error in mid-stream. */
-  async #respondStreaming(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const pending = this.#pending;
-    if (!pending || pending.isStreaming) {
-      return sendInvalidState(response, "InvocationResponse", "InvocationResponse");
-    }
+  async #respondStreaming(
+    pending: PendingCall,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     pending.isStreaming = true;
     const stream = new StreamedResponse(pending.call.sink, request.headers["content-type"]);
+    // Whoever leaves the loop early still answers the request.
+    const chunks = piecesOf(request.iterator({ destroyOnReturn: false }));
     try {
-      for await (const chunk of request as AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        // An error that was posted meanwhile has ended the call.
+        if (this.#pending !== pending) break;
         await stream.write(chunk);
         if (!stream.fits) break;
       }
     } catch {
       // The runtime broke off: what it was saying has no end, and it may not know how to go on.
-      this.#answer(failedOutcome("Runtime.TruncatedResponse", "Response stream was cut off"));
+      const cut = failedOutcome("Runtime.TruncatedResponse", "Response stream was cut off");
+      if (this.#pending === pending) this.#answer(cut);
       return;
     }
-    if (this.#pending !== pending) return;
+    if (this.#pending !== pending) return sendInvalidState(response, "Ready", RESPONSE);
     const failure = stream.fits ? trailerFailure(request) : undefined;
     this.#answer(failure ?? stream.end());
     if (stream.fits) return sendStatus(response);
@@ -245,9 +239,9 @@ export class RuntimeApi implements RuntimeChannel {
     response: ServerResponse,
     id: string,
   ): Promise<void> {
-    if (!this.#expects(response, id, "InvocationErrorResponse")) return;
+    if (this.#expected(response, id, ERROR) === undefined) return;
     const body = await readBody(request, limits.INVOKE_RESPONSE_BYTES_MAX);
-    if (!this.#expects(response, id, "InvocationErrorResponse")) return;
+    if (this.#expected(response, id, ERROR) === undefined) return;
     this.#answer(body ? reportedFailure(body, declaredErrorType(request)) : responseTooLarge());
     sendStatus(response);
   }
@@ -260,13 +254,19 @@ export class RuntimeApi implements RuntimeChannel {
     this.#failInitialisation(outcome);
   }
 
-  /** Whether the running call is `id`; says to the runtime what is wrong otherwise. */
-  #expects(response: ServerResponse, id: string, state: string): boolean {
-    if (!this.#pending?.handedOut) sendInvalidState(response, "Ready", state);
-    else if (this.#pending.call.requestId !== id) {
+  /**
+   * The running call when it is `id`; says to the runtime what is wrong otherwise. A response that
+   * is being streamed can be followed by an error, not by another response.
+   */
+  #expected(response: ServerResponse, id: string, state: string): PendingCall | undefined {
+    const pending = this.#pending;
+    if (!pending?.handedOut) sendInvalidState(response, "Ready", state);
+    else if (pending.call.requestId !== id) {
       sendError(response, 400, "InvalidRequestID", "Invalid request ID");
-    } else return true;
-    return false;
+    } else if (pending.isStreaming && state === RESPONSE) {
+      sendInvalidState(response, RESPONSE, RESPONSE);
+    } else return pending;
+    return undefined;
   }
 
   #answer(outcome: Outcome): void {
@@ -285,10 +285,7 @@ export class RuntimeApi implements RuntimeChannel {
     if (this.#failure) return;
     const error = new PlatformError({ kind: "unavailable", what: "runtime" }, message);
     this.#failure = error;
-    this.#launcher.close(error);
-    this.#sockets.close();
-    for (const socket of this.#connections) socket.destroy();
-    this.#http.close();
+    this.#launcher?.close(error);
     this.#initialising?.reject(error);
     this.#initialising = undefined;
     this.#pending?.reject(error);

@@ -1,3 +1,4 @@
+import { Pieces } from "../base/mod.ts";
 import { limits, type Outcome } from "../model/mod.ts";
 import { responseOutcome, responseTooLarge } from "./runtime-outcome.ts";
 
@@ -11,6 +12,8 @@ export interface ByteSink {
 
 /** What a runtime streams without naming its type. Source: AWS's streamifyResponse. */
 const CONTENT_TYPE_DEFAULT = "application/octet-stream";
+/** A type that can be sent on in a header, whatever else is in that. */
+const CONTENT_TYPE = /^[\x20-\x7e]{1,256}$/;
 
 /**
  * One response that a runtime writes piece by piece: handed on to a sink, or collected where the
@@ -18,12 +21,14 @@ const CONTENT_TYPE_DEFAULT = "application/octet-stream";
  */
 export class StreamedResponse {
   readonly #sink: ByteSink | undefined;
-  readonly #collected: Buffer[] = [];
+  readonly #collected = new Pieces();
   #bytes = 0;
 
+  /** @param contentType what the runtime declares, if it does; hostile */
   constructor(sink: ByteSink | undefined, contentType: string | undefined) {
     this.#sink = sink;
-    sink?.begin(contentType ?? CONTENT_TYPE_DEFAULT);
+    const isUsable = contentType !== undefined && CONTENT_TYPE.test(contentType);
+    sink?.begin(isUsable ? contentType : CONTENT_TYPE_DEFAULT);
   }
 
   /** False once the response has become too large: its call has then failed. */
@@ -37,13 +42,13 @@ export class StreamedResponse {
     this.#bytes += chunk.length;
     if (!this.fits) return undefined;
     if (this.#sink !== undefined) return this.#sink.write(chunk);
-    this.#collected.push(chunk);
+    this.#collected.add(chunk);
     return undefined;
   }
 
   /** The outcome once the runtime has written all; without payload when it went to a sink. */
   end(): Outcome {
     if (!this.fits) return responseTooLarge();
-    return responseOutcome(Buffer.concat(this.#collected));
+    return responseOutcome(this.#collected.joined());
   }
 }

@@ -64,6 +64,9 @@ export class ScriptedSandbox implements Sandbox {
   listen(): Promise<never> {
     throw new Error("A scripted sandbox has no network");
   }
+  dial(): Promise<never> {
+    throw new Error("A scripted sandbox has no network");
+  }
   limit(wanted: { memoryMiB: number }): void {
     this.memoryMiB = wanted.memoryMiB;
   }
@@ -104,6 +107,9 @@ export class ScriptedChannel implements RuntimeChannel {
     this.calls.push({ call, answer: answer.resolve });
     this.#rejectAll.push(answer.reject);
     return answer.promise;
+  }
+  abandon(): void {
+    this.close();
   }
   close(): void {
     for (const reject of this.#rejectAll) reject(new Error("Channel closed"));

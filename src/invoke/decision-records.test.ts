@@ -14,7 +14,11 @@ function request(owner: InvokeRequest["owner"], requestId: string): InvokeReques
 }
 
 function begin(records: DecisionRecords, owner: InvokeRequest["owner"], requestId: string): void {
-  const resolved = { version: { version: "7" }, invokedArn: "arn:f", alias: "live" };
+  const resolved = {
+    version: { version: "7", configuration: { passthrough: {} } },
+    invokedArn: "arn:f",
+    alias: "live",
+  };
   records.begin(request(owner, requestId), resolved as unknown as ResolvedFunction);
 }
 
@@ -50,4 +54,13 @@ test("DecisionRecords: all owners together keep no more than the limit", () => {
   }
   const kept = owners.filter((owner) => records.get(owner, "r1999") !== undefined).length;
   assert.equal(kept, limits.DECISION_RECORDS_MAX / limits.DECISION_RECORDS_PER_OWNER_MAX);
+});
+
+test("DecisionRecords: of several attempts under one id the newest is found", async () => {
+  const clock = new ManualClock();
+  const records = new DecisionRecords(clock);
+  begin(records, ANN, "again");
+  await clock.advance(1000);
+  begin(records, ANN, "again");
+  assert.equal(records.get(ANN, "again")?.receivedAt, "2026-01-01T00:00:01.000Z");
 });

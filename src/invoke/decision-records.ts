@@ -7,7 +7,7 @@ import {
   limits,
   type Owner,
 } from "../model/mod.ts";
-import type { ResolvedFunction } from "../registry/mod.ts";
+import { capacityProviderOf, type ResolvedFunction } from "../registry/mod.ts";
 
 /** A record as it is kept: its time becomes text only when somebody asks. */
 type KeptRecord = Omit<DecisionRecord, "receivedAt"> & { readonly receivedAtMs: number };
@@ -71,8 +71,14 @@ class Ring {
     this.#next = (this.#next + 1) % limits.DECISION_RECORDS_PER_OWNER_MAX;
   }
 
+  /** The newest of that id: a call that is tried again keeps its id. */
   find(requestId: string): KeptRecord | undefined {
-    return this.#records.find((record) => record.requestId === requestId);
+    const { length } = this.#records;
+    for (let age = 1; age <= length; age++) {
+      const record = this.#records[(this.#next - age + length) % length];
+      if (record?.requestId === requestId) return record;
+    }
+    return undefined;
   }
 }
 
@@ -105,7 +111,9 @@ export class DecisionRecords {
     this.#keep(record);
     const decisions = new DecisionWriter(record, this.#clock, request.receivedAt);
     const { version, alias } = resolved;
-    decisions.note("resolve", version.version, undefined, alias && `alias ${alias}`);
+    const capacityProvider = capacityProviderOf(version);
+    const facts = capacityProvider === undefined ? undefined : { capacityProvider };
+    decisions.note("resolve", version.version, facts, alias && `alias ${alias}`);
     return decisions;
   }
 

@@ -12,5 +12,7 @@ export interface Invoker {
   decisionRecord(owner: Owner, requestId: string): DecisionRecord | undefined;
 }
 
+export type { CallMetrics } from "./call-meter.ts";
 export type { Resolver, SpineOptions } from "./invoke.ts";
 export { Spine } from "./invoke.ts";
+export { ResponseStream } from "./response-stream.ts";

@@ -1,4 +1,5 @@
 import type { Owner } from "./arn.ts";
+import type { FunctionPolicy } from "./policy.ts";
 import type { RuntimeName } from "./runtime.ts";
 
 export type FunctionState = "Pending" | "Active" | "Inactive" | "Failed";
@@ -20,15 +21,28 @@ export interface FunctionConfiguration {
   readonly ephemeralStorageMiB: number;
   readonly architecture: Architecture;
   readonly tracingMode: "PassThrough" | "Active";
-  readonly layers: readonly string[];
+  /** In the order in which they are laid over each other. */
+  readonly layers: readonly LayerReference[];
   readonly logging: {
     readonly format: "Text" | "JSON";
     readonly group: string;
     readonly applicationLogLevel?: string;
     readonly systemLogLevel?: string;
   };
+  /** Present: calls start durable executions. Decided when the function is created. */
+  readonly durable?: DurableConfiguration;
+  /** Hearth's own; AWS's operations neither show nor change it. */
+  readonly policy?: FunctionPolicy | undefined;
   /** Stored and echoed as given; later issues give them meaning. */
   readonly passthrough: Readonly<Record<string, unknown>>;
+}
+
+/** AWS's DurableConfig. */
+export interface DurableConfiguration {
+  /** How long one execution may take from start to end, waits included. */
+  readonly executionTimeoutSeconds: number;
+  /** How long an execution can be looked up after its end. */
+  readonly retentionDays: number;
 }
 
 /** Where the code of a version is. */
@@ -37,6 +51,24 @@ export interface CodeReference {
   readonly sha256: string;
   readonly zipBytes: number;
   readonly unpackedBytes: number;
+  /** Whether programs in it (extensions/ of a layer) run beside the functions that have it. */
+  readonly hasExtensions?: true;
+  /** Present when a registered signing profile vouches for the package. */
+  readonly signing?: Signing;
+}
+
+/** Who signed a package, in AWS Signer's terms. */
+export interface Signing {
+  readonly profileVersionArn: string;
+  readonly jobArn: string;
+}
+
+/** A layer version as a function has it: it stays whole when the layer version is deleted. */
+export interface LayerReference extends CodeReference {
+  /** Of the layer version. */
+  readonly arn: string;
+  /** Whose package it is; not always the function's owner. */
+  readonly owner: Owner;
 }
 
 /** One version of a function, `$LATEST` included: all that is needed to run it. */

@@ -21,6 +21,8 @@ export interface InvokeRequest {
   readonly sidecars?: readonly string[];
   /** Takes the response while it is written; without it a streamed response is collected. */
   readonly sink?: ResponseSink;
+  /** Set on invocations of an execution: a durable function believes what its event says. */
+  readonly isExecution?: boolean;
 }
 
 /** What is known of a streamed response before its first byte. */

@@ -1,3 +1,5 @@
+import { hash } from "node:crypto";
+
 /** The identifiers that CreateFunction accepts as Runtime, and what each stands for. */
 export type RuntimeName =
   | "nodejs22.x"
@@ -35,6 +37,11 @@ export function isRuntimeName(text: string): text is RuntimeName {
 export function familyOf(runtime: RuntimeName): RuntimeFamily {
   if (runtime.startsWith("nodejs")) return "node";
   return runtime.startsWith("python") ? "python" : "provided";
+}
+
+/** The one version of a runtime that a server has, under a name as AWS gives them. */
+export function runtimeVersionArn(region: string, runtime: RuntimeName): string {
+  return `arn:aws:lambda:${region}::runtime:${hash("sha256", `hearth ${runtime}`, "hex")}`;
 }
 
 /** Environment variables that a process reads only when it starts: a pooled runtime is too late. */

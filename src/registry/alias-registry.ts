@@ -1,12 +1,17 @@
 import { PlatformError, type SecureRandom } from "../base/mod.ts";
+import type { Write } from "../engine/mod.ts";
 import type { Alias, Owner } from "../model/mod.ts";
-import { requireWeights, versionsOf, type Weights } from "./alias.core.ts";
+import { requireAlike, requireWeights, versionsOf, type Weights } from "./alias.core.ts";
+import { qualifierDeletions } from "./attached.ts";
 import { functionNotFound, LATEST, requireRevision } from "./function.core.ts";
 import { allDocumentsOf } from "./listing.ts";
 import { decodeMarker, encodeMarker, type Page, type PageRequest, pageLimit } from "./page.ts";
-import { ALIASES, type AliasRecord, aliasKey } from "./record.ts";
+import { withoutQualifier } from "./provisioned-registry.ts";
+import { ALIASES, type AliasRecord, aliasKey, type FunctionRecord } from "./record.ts";
+import type { Reservations } from "./reservations.ts";
 import type { Resolver } from "./resolve.ts";
 import type { FunctionStore } from "./store.ts";
+import { urlIdDeletions } from "./url-record.ts";
 
 export interface CreateAlias {
   readonly name: string;
@@ -28,11 +33,18 @@ export class AliasRegistry {
   readonly #store: FunctionStore;
   readonly #random: SecureRandom;
   readonly #resolver: Resolver;
+  readonly #reservations: Reservations;
 
-  constructor(store: FunctionStore, random: SecureRandom, resolver: Resolver) {
+  constructor(
+    store: FunctionStore,
+    random: SecureRandom,
+    resolver: Resolver,
+    reservations: Reservations,
+  ) {
     this.#store = store;
     this.#random = random;
     this.#resolver = resolver;
+    this.#reservations = reservations;
   }
 
   /** @throws PlatformError kinds "not_found", "already_exists", "invalid", "conflict" */
@@ -48,7 +60,7 @@ export class AliasRegistry {
       revisionId: this.#random.uuid(),
     };
     const created = await this.#store.change(owner, functionName, async (record) => {
-      await this.#requireTargets(alias);
+      await this.#requireTargets(alias, record);
       if (await this.find(owner, functionName, alias.name)) throw aliasExists(alias);
       return { record, writes: [writeOf(alias)], result: alias };
     });
@@ -87,7 +99,7 @@ export class AliasRegistry {
         additionalVersionWeights: request.weights ?? alias.additionalVersionWeights,
         revisionId: this.#random.uuid(),
       };
-      await this.#requireTargets(after);
+      await this.#requireTargets(after, record);
       return { record, writes: [writeOf(after)], result: after };
     });
     this.#resolver.forget(owner, functionName);
@@ -99,8 +111,16 @@ export class AliasRegistry {
     await this.#store.change(owner, functionName, async (record) => {
       if (!(await this.find(owner, functionName, name))) return { result: undefined };
       const key = aliasKey(owner, functionName, name);
-      return { record, writes: [{ table: ALIASES, key, delete: true }], result: undefined };
+      const rest = await withoutQualifier(this.#reservations, record, name);
+      const writes: Write[] = [
+        { table: ALIASES, key, delete: true },
+        ...qualifierDeletions(owner, functionName, name),
+        ...(await urlIdDeletions(this.#store.table, owner, functionName, name)),
+        ...rest.writes,
+      ];
+      return { record: rest.record, writes, result: undefined };
     });
+    await this.#reservations.refresh(owner);
     this.#resolver.forget(owner, functionName);
   }
 
@@ -149,15 +169,16 @@ export class AliasRegistry {
     );
   }
 
-  async #requireTargets(alias: Alias): Promise<void> {
+  async #requireTargets(alias: Alias, { latest }: FunctionRecord): Promise<void> {
     const { owner, functionName } = alias;
     requireWeights(alias.functionVersion, alias.additionalVersionWeights);
-    for (const version of versionsOf(alias)) {
-      if (version === LATEST || (await this.#store.findVersion(owner, functionName, version))) {
-        continue;
-      }
+    const found = versionsOf(alias).map(async (version) => {
+      if (version === LATEST) return latest;
+      const target = await this.#store.findVersion(owner, functionName, version);
+      if (target) return target;
       throw functionNotFound(this.#store.arn(owner, functionName, version));
-    }
+    });
+    requireAlike(await Promise.all(found));
   }
 }
 

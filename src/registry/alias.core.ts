@@ -1,5 +1,5 @@
 import { PlatformError } from "../base/mod.ts";
-import type { Alias } from "../model/mod.ts";
+import type { Alias, FunctionVersion } from "../model/mod.ts";
 import { isVersionNumber, LATEST } from "./function.core.ts";
 
 /** Pure rules of aliases: which versions they point at and who gets how much. */
@@ -29,6 +29,27 @@ export function requireWeights(functionVersion: string, weights: Weights): void 
       );
     }
   }
+}
+
+/**
+ * Calls must not depend on which of an alias's versions they get for what is theirs to use.
+ * Source: https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
+ * @throws PlatformError kind "invalid" when roles or dead-letter targets differ
+ */
+export function requireAlike(versions: readonly FunctionVersion[]): void {
+  const roles = new Set(versions.map(({ configuration }) => configuration.role));
+  if (roles.size > 1) {
+    throw invalid("The versions of an alias must have the same execution role");
+  }
+  const queues = new Set(versions.map(deadLetterTargetOf));
+  if (queues.size > 1) {
+    throw invalid("The versions of an alias must have the same dead-letter queue configuration");
+  }
+}
+
+function deadLetterTargetOf({ configuration }: FunctionVersion): string {
+  const config = configuration.passthrough.DeadLetterConfig as { TargetArn?: string } | undefined;
+  return config?.TargetArn ?? "";
 }
 
 /** Every version that the alias can run, the main one first. */

@@ -1,5 +1,6 @@
 import { webcrypto } from "node:crypto";
 import type { Clock, Timer } from "../base/mod.ts";
+import type { SignatureVerdict, Signers } from "../code/mod.ts";
 import type { TableStore, Write } from "../engine/mod.ts";
 import type { CodeReference, Owner } from "../model/mod.ts";
 import { KeyedLock } from "./keyed-lock.ts";
@@ -12,6 +13,8 @@ export interface CodePort {
    * @throws PlatformError kinds "invalid_package", "too_large"
    */
   put(owner: Owner, zip: Buffer): Promise<CodeReference>;
+  /** Whether a stored package is what a signing profile has vouched for. */
+  verify(owner: Owner, sha256: string, signers: Signers): Promise<SignatureVerdict>;
   /** Deleting what is absent succeeds. */
   delete(owner: Owner, sha256: string): Promise<void>;
 }
@@ -82,6 +85,11 @@ export class CodeReferences implements AsyncDisposable {
       await letGo();
       throw error;
     }
+  }
+
+  /** As CodePort's. */
+  verify(owner: Owner, sha256: string, signers: Signers): Promise<SignatureVerdict> {
+    return this.#code.verify(owner, sha256, signers);
   }
 
   /** What a commit that ends a use of a package has to write as well. */

@@ -1,4 +1,6 @@
 import { limits, type Owner } from "../model/mod.ts";
+import { requireWithinReserved } from "./provisioned-registry.ts";
+import { heldConcurrency } from "./record.ts";
 import type { Reservations } from "./reservations.ts";
 import type { Resolver } from "./resolve.ts";
 import type { FunctionStore } from "./store.ts";
@@ -42,9 +44,10 @@ export class ConcurrencyRegistry {
    */
   async put(owner: Owner, name: string, calls: number): Promise<void> {
     await this.#store.change(owner, name, async (record) => {
-      const growth = calls - (record.reservedConcurrency ?? 0);
-      const write = await this.#reservations.writeOf(owner, growth);
       const after = { ...record, reservedConcurrency: calls };
+      requireWithinReserved(after);
+      const growth = heldConcurrency(after) - heldConcurrency(record);
+      const write = await this.#reservations.writeOf(owner, growth);
       return { record: after, writes: [write], result: undefined };
     });
     await this.#changed(owner, name);
@@ -60,7 +63,8 @@ export class ConcurrencyRegistry {
     await this.#store.change(owner, name, async (record) => {
       const { reservedConcurrency, ...rest } = record;
       if (reservedConcurrency === undefined) return { result: undefined };
-      const write = await this.#reservations.writeOf(owner, -reservedConcurrency);
+      const growth = heldConcurrency(rest) - reservedConcurrency;
+      const write = await this.#reservations.writeOf(owner, growth);
       return { record: rest, writes: [write], result: undefined };
     });
     await this.#changed(owner, name);

@@ -2,9 +2,11 @@ import { type Clock, PlatformError, type Random, type SecureRandom } from "../ba
 import type { TableStore, Write } from "../engine/mod.ts";
 import { type Alias, type FunctionVersion, limits, type Owner } from "../model/mod.ts";
 import { AliasRegistry } from "./alias-registry.ts";
-import { attachedDeletions } from "./attached.ts";
+import { qualifierDeletions } from "./attached.ts";
 import { type ChangeListener, Changes } from "./changes.ts";
 import { type CodePort, CodeReferences } from "./code-references.ts";
+import { CodeSigningRegistry } from "./code-signing-registry.ts";
+import { codeUseChanges } from "./code-uses.core.ts";
 import { ConcurrencyRegistry } from "./concurrency-registry.ts";
 import { requireEnvironment } from "./environment.core.ts";
 import {
@@ -24,22 +26,13 @@ import {
   requireRevision,
   type Stamp,
 } from "./function.core.ts";
-import {
-  allDocumentsOf,
-  everyVersion,
-  latestVersions,
-  type PositionedVersion,
-  publishedVersions,
-} from "./listing.ts";
-import { decodeMarker, encodeMarker, type Page, type PageRequest, pageLimit } from "./page.ts";
-import {
-  ALIASES,
-  CODE_USES,
-  codeUseKey,
-  type FunctionRecord,
-  VERSIONS,
-  versionKeyOf,
-} from "./record.ts";
+import { removeFunction } from "./function-removal.ts";
+import { requireUnpackedSize } from "./layer.core.ts";
+import { LayerRegistry } from "./layer-registry.ts";
+import { everyVersion, latestVersions, publishedVersions, takePage } from "./listing.ts";
+import { decodeMarker, type Page, type PageRequest, pageLimit } from "./page.ts";
+import { ProvisionedRegistry, withoutQualifier } from "./provisioned-registry.ts";
+import { type FunctionRecord, VERSIONS, versionKeyOf } from "./record.ts";
 import { Reservations } from "./reservations.ts";
 import { type ResolvedFunction, Resolver } from "./resolve.ts";
 import { FunctionStore, functionExists } from "./store.ts";
@@ -65,6 +58,8 @@ export interface CreateFunction {
   readonly tags?: Readonly<Record<string, string>>;
   /** Also publishes version 1 and answers with it. */
   readonly publish?: boolean;
+  /** Says which packages the function accepts, this one included. */
+  readonly codeSigningConfigArn?: string;
 }
 
 export interface UpdateCode {
@@ -110,7 +105,10 @@ export interface FunctionDescription {
  */
 export class FunctionRegistry implements AsyncDisposable {
   readonly aliases: AliasRegistry;
+  readonly layers: LayerRegistry;
+  readonly codeSigning: CodeSigningRegistry;
   readonly concurrency: ConcurrencyRegistry;
+  readonly provisioned: ProvisionedRegistry;
   /** For this room's other registries. */
   readonly parts: RegistryParts;
   readonly #store: FunctionStore;
@@ -140,7 +138,10 @@ export class FunctionRegistry implements AsyncDisposable {
       ...{ store, code: this.#code, usage: this.#usage, resolver: this.#resolver },
       ...{ changes: this.#changes, clock: this.#clock, random: this.#random },
     };
-    this.aliases = new AliasRegistry(store, options.random, this.#resolver);
+    this.codeSigning = new CodeSigningRegistry(this.parts);
+    this.layers = new LayerRegistry(this.parts, this.codeSigning);
+    this.aliases = new AliasRegistry(store, options.random, this.#resolver, this.#reservations);
+    this.provisioned = new ProvisionedRegistry(this.parts, this.#reservations);
     this.concurrency = new ConcurrencyRegistry({
       store,
       reservations: this.#reservations,
@@ -176,26 +177,38 @@ export class FunctionRegistry implements AsyncDisposable {
     return this.#changes.subscribe(listener);
   }
 
-  /** @throws PlatformError kinds "already_exists", "invalid", "invalid_package", "too_large" */
+  /**
+   * @throws PlatformError kinds "already_exists", "invalid", "invalid_package", "too_large",
+   *   "not_found" (its code signing configuration), "code_signature", "forbidden" (a layer)
+   */
   async create(owner: Owner, request: CreateFunction): Promise<FunctionVersion> {
     const { name, tags = {} } = request;
-    const configuration = completeConfiguration(name, request.configuration);
-    requireEnvironment(configuration.environment);
+    requireEnvironment(request.configuration.environment ?? {});
     requireTags(tags);
     if (await this.#store.find(owner, name)) throw functionExists(name);
     await this.#requireSpace(owner, request.zip.length);
+    const attached =
+      request.codeSigningConfigArn === undefined
+        ? undefined
+        : await this.codeSigning.attachment(owner, name, request.codeSigningConfigArn);
+    const deployment = { functionName: name, config: attached?.config };
     await using held = await this.#code.hold(owner, request.zip);
+    const code = await this.codeSigning.admit(owner, held.reference, deployment);
+    const arns = request.configuration.layers ?? [];
+    const layers = await this.layers.referencesOf(owner, arns, deployment);
+    const configuration = completeConfiguration(name, request.configuration, layers);
     const identity = { owner, name, region: this.#store.region };
-    const latest = latestVersion(identity, configuration, held.reference, this.#stamp());
-    const codeBytes = held.reference.zipBytes;
-    let record: FunctionRecord = { latest, nextVersion: 1, codeBytes, tags };
-    const writes = [useOf(latest)];
+    const latest = latestVersion(identity, configuration, code, this.#stamp());
+    requireUnpackedSize(latest);
+    let record: FunctionRecord = { latest, nextVersion: 1, codeBytes: code.zipBytes, tags };
     let answer = latest;
+    const writes = [...(attached?.writes ?? [])];
     if (request.publish) {
       answer = publishedVersion(latest, "1", undefined, this.#random.uuid());
       record = recordWithPublished(record, answer);
-      writes.push(...writesOfVersion(answer));
+      writes.push(writeOf(answer));
     }
+    writes.push(...this.#useChanges([], [latest, answer]));
     await this.#store.create(record, writes);
     this.#usage.add(owner, 1, record.codeBytes);
     this.#resolver.forget(owner, name);
@@ -230,27 +243,35 @@ export class FunctionRegistry implements AsyncDisposable {
    * Replaces the code of `$LATEST`.
    * @returns `$LATEST`, or the version it published
    * @throws PlatformError kinds "not_found", "precondition_failed", "invalid_package", "too_large",
-   *   "conflict"
+   *   "code_signature", "conflict"
    */
   async updateCode(owner: Owner, name: string, request: UpdateCode): Promise<FunctionVersion> {
     const { latest } = await this.#store.read(owner, name);
     requireRevision("function", latest.arn, latest.revisionId, request.revisionId);
     await this.#requireSpace(owner, request.zip.length - latest.code.zipBytes);
     await using held = await this.#code.hold(owner, request.zip);
-    if (request.dryRun) return changedVersion(latest, { code: held.reference }, this.#stamp());
+    const config = await this.codeSigning.ofFunction(owner, name);
+    const deployment = { functionName: name, config };
+    const code = await this.codeSigning.admit(owner, held.reference, deployment);
+    if (request.dryRun) {
+      const dry = changedVersion(latest, { code }, this.#stamp());
+      requireUnpackedSize(dry);
+      return dry;
+    }
     // Awaited here: the package is held until a version refers to it.
     return await this.#update(
       owner,
       name,
       request.revisionId,
       request.publish === true,
-      (version) => changedVersion(version, { code: held.reference }, this.#stamp()),
+      async (version) => changedVersion(version, { code }, this.#stamp()),
     );
   }
 
   /**
    * Replaces the given fields of `$LATEST`'s configuration.
-   * @throws PlatformError kinds "not_found", "precondition_failed", "invalid", "conflict"
+   * @throws PlatformError kinds "not_found", "precondition_failed", "invalid", "too_large",
+   *   "code_signature", "forbidden" (a layer), "conflict"
    */
   updateConfiguration(
     owner: Owner,
@@ -259,9 +280,13 @@ export class FunctionRegistry implements AsyncDisposable {
     revisionId?: string,
   ): Promise<FunctionVersion> {
     requireEnvironment(configuration.environment ?? {});
-    return this.#update(owner, name, revisionId, false, (version) =>
-      changedVersion(version, { configuration }, this.#stamp()),
-    );
+    const { layers: arns } = configuration;
+    return this.#update(owner, name, revisionId, false, async (version) => {
+      if (arns === undefined) return changedVersion(version, { configuration }, this.#stamp());
+      const config = await this.codeSigning.ofFunction(owner, name);
+      const layers = await this.layers.referencesOf(owner, arns, { functionName: name, config });
+      return changedVersion(version, { configuration, layers }, this.#stamp());
+    });
   }
 
   /**
@@ -278,18 +303,21 @@ export class FunctionRegistry implements AsyncDisposable {
       await this.aliases.requireUnreferenced(owner, name, qualifier);
       const codeBytes = record.codeBytes - version.code.zipBytes;
       const key = versionKeyOf(owner, name, qualifier);
+      const rest = await withoutQualifier(this.#reservations, record, qualifier);
       return {
-        record: { ...record, codeBytes },
+        record: { ...rest.record, codeBytes },
         writes: [
           { table: VERSIONS, key, delete: true },
-          { table: CODE_USES, key: codeUseKey(version), delete: true },
-          this.#code.dropOf(owner, version.code.sha256),
+          ...this.#useChanges([version], []),
+          ...qualifierDeletions(owner, name, qualifier),
+          ...rest.writes,
         ],
         result: version,
       };
     });
     if (!gone) return;
     this.#usage.add(owner, 0, -gone.code.zipBytes);
+    await this.#reservations.refresh(owner);
     this.#announce(owner, name, "updated");
   }
 
@@ -335,7 +363,7 @@ export class FunctionRegistry implements AsyncDisposable {
       const published = publishedVersion(latest, next, request.description, this.#random.uuid());
       return {
         record: recordWithPublished(record, published),
-        writes: writesOfVersion(published),
+        writes: [writeOf(published), ...this.#useChanges([], [published])],
         result: { version: published, added: published.code.zipBytes },
       };
     });
@@ -371,23 +399,16 @@ export class FunctionRegistry implements AsyncDisposable {
     name: string,
     revisionId: string | undefined,
     publish: boolean,
-    changed: (version: FunctionVersion) => FunctionVersion,
+    changed: (version: FunctionVersion) => Promise<FunctionVersion>,
   ): Promise<FunctionVersion> {
     const update = await this.#store.change(owner, name, async (record) => {
       const before = record.latest;
       requireRevision("function", before.arn, before.revisionId, revisionId);
-      const latest = changed(before);
+      const latest = await changed(before);
+      requireUnpackedSize(latest);
       const grown = latest.code.zipBytes - before.code.zipBytes;
       let after: FunctionRecord = { ...record, latest, codeBytes: record.codeBytes + grown };
-      // A key is written once: replacing a package by itself must not end with the deletion.
-      const writes: Write[] =
-        before.code.sha256 === latest.code.sha256
-          ? []
-          : [
-              { table: CODE_USES, key: codeUseKey(before), delete: true },
-              this.#code.dropOf(owner, before.code.sha256),
-              useOf(latest),
-            ];
+      const writes = this.#useChanges([before], [latest]);
       let answer = latest;
       if (publish) {
         const present = await this.#publishedAlready(after);
@@ -395,7 +416,7 @@ export class FunctionRegistry implements AsyncDisposable {
         answer = present ?? publishedVersion(latest, next, undefined, this.#random.uuid());
         if (!present) {
           after = recordWithPublished(after, answer);
-          writes.push(...writesOfVersion(answer));
+          writes.push(writeOf(answer), ...this.#useChanges([], [answer]));
         }
       }
       const addedBytes = after.codeBytes - record.codeBytes;
@@ -407,27 +428,8 @@ export class FunctionRegistry implements AsyncDisposable {
   }
 
   async #deleteFunction(owner: Owner, name: string): Promise<void> {
-    const gone = await this.#store.change(owner, name, async (record) => {
-      const { table } = this.#store;
-      const versions = await allDocumentsOf<FunctionVersion>(table, VERSIONS, owner, name);
-      const aliases = await allDocumentsOf<Alias>(table, ALIASES, owner, name);
-      const all = [record.latest, ...versions.map(({ value }) => value)];
-      const writes: Write[] = [
-        ...(await attachedDeletions(table, owner, name)),
-        ...versions.map(({ key }) => ({ table: VERSIONS, key, delete: true }) as const),
-        ...aliases.map(({ key }) => ({ table: ALIASES, key, delete: true }) as const),
-        ...all.map((v) => ({ table: CODE_USES, key: codeUseKey(v), delete: true }) as const),
-      ];
-      const packages = new Set(all.map((version) => version.code.sha256));
-      writes.push(...Array.from(packages, (sha256) => this.#code.dropOf(owner, sha256)));
-      const reserved = record.reservedConcurrency ?? 0;
-      if (reserved > 0) writes.push(await this.#reservations.writeOf(owner, -reserved));
-      return {
-        record: "deleted",
-        writes,
-        result: { codeBytes: record.codeBytes, reserved },
-      };
-    });
+    const [store, code, reservations] = [this.#store, this.#code, this.#reservations];
+    const gone = await removeFunction({ store, code, reservations }, owner, name);
     this.#usage.add(owner, -1, -gone.codeBytes);
     this.#announce(owner, name, "deleted");
     if (gone.reserved > 0) await this.#reservations.refresh(owner);
@@ -436,12 +438,17 @@ export class FunctionRegistry implements AsyncDisposable {
   /** The last published version when it still is what `$LATEST` is. */
   async #publishedAlready(record: FunctionRecord): Promise<FunctionVersion | undefined> {
     const { latest, published } = record;
+    this.#changes.requirePublishable(latest);
     if (!published || published.fingerprint !== fingerprintOf(latest)) return undefined;
     return this.#store.findVersion(latest.owner, latest.name, published.version);
   }
 
   async #requireSpace(owner: Owner, addedBytes: number): Promise<void> {
     requireCodeSpace((await this.#usage.of(owner)).codeBytes, addedBytes);
+  }
+
+  #useChanges(before: readonly FunctionVersion[], after: readonly FunctionVersion[]): Write[] {
+    return codeUseChanges(before, after, (owner, sha256) => this.#code.dropOf(owner, sha256));
   }
 
   #announce(owner: Owner, name: string, kind: "updated" | "deleted"): void {
@@ -473,25 +480,7 @@ function requireDeletable(qualifier: string): void {
   );
 }
 
-function useOf(version: FunctionVersion): Write {
-  return { table: CODE_USES, key: codeUseKey(version), value: {} };
-}
-
-function writesOfVersion(version: FunctionVersion): Write[] {
+function writeOf(version: FunctionVersion): Write {
   const key = versionKeyOf(version.owner, version.name, version.version);
-  return [{ table: VERSIONS, key, value: version }, useOf(version)];
-}
-
-async function takePage(
-  source: AsyncIterable<PositionedVersion>,
-  limit: number,
-): Promise<Page<FunctionVersion>> {
-  const items: FunctionVersion[] = [];
-  let last = "";
-  for await (const { position, version } of source) {
-    if (items.length === limit) return { items, next: encodeMarker(last) };
-    items.push(version);
-    last = position;
-  }
-  return { items };
+  return { table: VERSIONS, key, value: version };
 }

@@ -5,6 +5,7 @@ import {
   type FunctionConfiguration,
   type FunctionVersion,
   functionArn,
+  type LayerReference,
   limits,
   type Owner,
 } from "../model/mod.ts";
@@ -17,8 +18,10 @@ export const LATEST = "$LATEST";
 type Logging = FunctionConfiguration["logging"];
 
 /** The fields that an update replaces; `logging` and `passthrough` field by field. */
-export type ConfigurationChange = Partial<Omit<FunctionConfiguration, "logging">> & {
+export type ConfigurationChange = Partial<Omit<FunctionConfiguration, "logging" | "layers">> & {
   readonly logging?: Partial<Logging>;
+  /** ARNs of layer versions; whoever applies the change looks them up. */
+  readonly layers?: readonly string[];
 };
 
 /** What a caller must say of a new function; all else has a default. */
@@ -36,6 +39,7 @@ export interface Stamp {
 export function completeConfiguration(
   name: string,
   given: NewConfiguration,
+  layers: readonly LayerReference[] = [],
 ): FunctionConfiguration {
   return {
     description: "",
@@ -45,9 +49,9 @@ export function completeConfiguration(
     ephemeralStorageMiB: limits.EPHEMERAL_STORAGE_MIB_MIN,
     architecture: "x86_64",
     tracingMode: "PassThrough",
-    layers: [],
     passthrough: {},
     ...given,
+    layers,
     logging: changedLogging({ format: "Text", group: `/aws/lambda/${name}` }, given.logging),
   };
 }
@@ -90,7 +94,11 @@ export function latestVersion(
 /** `$LATEST` after a change of code or configuration. */
 export function changedVersion(
   version: FunctionVersion,
-  change: { readonly configuration?: ConfigurationChange; readonly code?: CodeReference },
+  change: {
+    readonly configuration?: ConfigurationChange;
+    readonly layers?: readonly LayerReference[];
+    readonly code?: CodeReference;
+  },
   stamp: Stamp,
 ): FunctionVersion {
   const before = version.configuration;
@@ -99,6 +107,7 @@ export function changedVersion(
     configuration: {
       ...before,
       ...change.configuration,
+      layers: change.layers ?? before.layers,
       logging: changedLogging(before.logging, change.configuration?.logging),
       passthrough: { ...before.passthrough, ...change.configuration?.passthrough },
     },

@@ -1,6 +1,6 @@
 import type { Document, TableStore } from "../engine/mod.ts";
 import type { FunctionVersion, Owner } from "../model/mod.ts";
-import { PAGE_ITEMS_MAX } from "./page.ts";
+import { encodeMarker, PAGE_ITEMS_MAX, type Page } from "./page.ts";
 import { FUNCTIONS, type FunctionRecord, functionKey, VERSIONS } from "./record.ts";
 
 /** A version and where in its list it stands. */
@@ -47,6 +47,21 @@ export async function* publishedVersions(
   const { owner, name } = record.latest;
   if (after === undefined) yield { position: name, version: record.latest };
   yield* numberedVersions(table, owner, name, after);
+}
+
+/** The first `limit` of a list, and where it goes on. */
+export async function takePage(
+  source: AsyncIterable<PositionedVersion>,
+  limit: number,
+): Promise<Page<FunctionVersion>> {
+  const items: FunctionVersion[] = [];
+  let last = "";
+  for await (const { position, version } of source) {
+    if (items.length === limit) return { items, next: encodeMarker(last) };
+    items.push(version);
+    last = position;
+  }
+  return { items };
 }
 
 /** All documents of `table` that belong to one function. */

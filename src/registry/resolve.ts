@@ -1,8 +1,17 @@
 import type { Random } from "../base/mod.ts";
 import type { FunctionVersion, Owner } from "../model/mod.ts";
 import { chooseWeighted, versionsOf } from "./alias.core.ts";
+import { capacityProviderOf, type ScalingConfig } from "./capacity-provider.core.ts";
 import { functionNotFound, isVersionNumber, LATEST } from "./function.core.ts";
-import { ALIASES, type AliasRecord, aliasKey, type FunctionRecord } from "./record.ts";
+import {
+  ALIASES,
+  type AliasRecord,
+  aliasKey,
+  type FunctionRecord,
+  provisionedConcurrency,
+  qualifierKey,
+  SCALING,
+} from "./record.ts";
 import type { Reservations } from "./reservations.ts";
 import type { FunctionStore } from "./store.ts";
 
@@ -15,6 +24,10 @@ export interface ResolvedFunction {
   readonly alias?: string;
   /** Reserved concurrency of the function; undefined = shares the account's. */
   readonly reservedConcurrency?: number;
+  /** Environments that the version may have at a time; undefined = no bound of its own. */
+  readonly environmentsMax?: number;
+  /** Environments kept ready for the function; 0 = none. */
+  readonly provisionedConcurrency: number;
 }
 
 /** An alias that divides its calls among versions. */
@@ -48,6 +61,7 @@ export class Resolver {
   readonly #weights: Random;
   readonly #targetsMax: number;
   readonly #functions = new Map<string, Targets>();
+  readonly #listeners: ((owner: Owner, name: string) => void)[] = [];
   #targets = 0;
 
   constructor(options: ResolverOptions) {
@@ -77,6 +91,12 @@ export class Resolver {
   /** Forgets a function; the next call reads what is committed by then. */
   forget(owner: Owner, name: string): void {
     this.#drop(`${owner}/${name}`);
+    for (const listener of this.#listeners) listener(owner, name);
+  }
+
+  /** Whoever else remembers something of functions hears when to forget it. */
+  onForget(listener: (owner: Owner, name: string) => void): void {
+    this.#listeners.push(listener);
   }
 
   readonly #choose = (target: Target): ResolvedFunction =>
@@ -159,11 +179,22 @@ export class Resolver {
       version === LATEST ? record.latest : await this.#store.findVersion(owner, name, version);
     if (!found) throw functionNotFound(invokedArn);
     const { reservedConcurrency } = record;
+    const environmentsMax = await this.#environmentsMax(found);
     return {
       version: found,
       invokedArn,
+      provisionedConcurrency: provisionedConcurrency(record),
       ...(alias === undefined ? {} : { alias }),
       ...(reservedConcurrency === undefined ? {} : { reservedConcurrency }),
+      ...(environmentsMax === undefined ? {} : { environmentsMax }),
     };
+  }
+
+  /** Only versions of capacity providers have one, so only for them it is looked up. */
+  async #environmentsMax(version: FunctionVersion): Promise<number | undefined> {
+    if (capacityProviderOf(version) === undefined) return undefined;
+    const key = qualifierKey(version.owner, version.name, version.version);
+    const found = await this.#store.table.get<ScalingConfig>(SCALING, key);
+    return found?.value.maxExecutionEnvironments;
   }
 }

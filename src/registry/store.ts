@@ -63,7 +63,7 @@ export class FunctionStore {
 
   /**
    * Creates a function with its first documents.
-   * @throws PlatformError kind "already_exists"
+   * @throws PlatformError kinds "already_exists", "conflict"
    */
   async create(record: FunctionRecord, writes: readonly Write[]): Promise<void> {
     const { owner, name } = record.latest;
@@ -73,7 +73,9 @@ export class FunctionStore {
       await this.table.commit([{ table: FUNCTIONS, key, value: record, ifRevision: 0 }, ...writes]);
     } catch (error) {
       if (!isPlatformError(error, "precondition_failed")) throw error;
-      throw functionExists(name, error);
+      if (error.detail.resource === FUNCTIONS) throw functionExists(name, error);
+      // Something that the function was to refer to has changed or gone.
+      throw this.#updateInProgress(owner, name, error);
     }
   }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { PlatformError, type Random, secureRandom, seededRandom } from "../base/mod.ts";
 import { ManualClock } from "../base/testing.ts";
+import type { SignatureVerdict, Signers } from "../code/mod.ts";
 import type { Document, ListOptions, TableStore, Write } from "../engine/mod.ts";
 import { type CodeReference, type Owner, ownerOf } from "../model/mod.ts";
 import type { CodePort } from "./code-references.ts";
@@ -73,6 +74,18 @@ export class MemoryCode implements CodePort {
     const sha256 = createHash("sha256").update(zip).digest("base64");
     this.packages.set(`${owner}/${sha256}`, zip);
     return { sha256, zipBytes: zip.length, unpackedBytes: zip.length };
+  }
+
+  /** A zip `signed by ARN` is, and one `damaged by ARN` is not what was signed. */
+  async verify(owner: Owner, sha256: string, signers: Signers): Promise<SignatureVerdict> {
+    const text = this.packages.get(`${owner}/${sha256}`)?.toString() ?? "";
+    const [, kind, profileVersionArn = ""] = /^(signed|damaged) by (\S+)/.exec(text) ?? [];
+    if (kind === undefined) return { kind: "unsigned" };
+    if ((await signers.publicKeyOf(profileVersionArn)) === undefined) {
+      return { kind: "unknown_signer", profileVersionArn };
+    }
+    if (kind === "damaged") return { kind: "damaged", reason: "A test says so" };
+    return { kind: "signed", profileVersionArn, jobId: "job-1" };
   }
 
   async delete(owner: Owner, sha256: string): Promise<void> {

@@ -1,12 +1,12 @@
 import { LruMap } from "../base/mod.ts";
 import type { TableStore } from "../engine/mod.ts";
 import type { Owner } from "../model/mod.ts";
-import { FUNCTIONS, type FunctionRecord, functionKey } from "./record.ts";
+import { FUNCTIONS, type FunctionRecord, functionKey, LAYERS, type LayerRecord } from "./record.ts";
 
 /** What an owner occupies; AWS's AccountUsage. */
 export interface Usage {
   readonly functionCount: number;
-  /** Zip bytes of all versions of all functions. */
+  /** Zip bytes of all versions of all functions and layers. */
   readonly codeBytes: number;
 }
 
@@ -52,14 +52,23 @@ export class UsageLedger {
 
   async #count(owner: Owner): Promise<Usage> {
     const prefix = functionKey(owner, "");
-    let [functionCount, codeBytes, after] = [0, 0, prefix];
+    const functions = await this.#sum(FUNCTIONS, prefix);
+    const layers = await this.#sum(LAYERS, prefix);
+    return {
+      functionCount: functions.documents,
+      codeBytes: functions.codeBytes + layers.codeBytes,
+    };
+  }
+
+  async #sum(table: string, prefix: string): Promise<{ documents: number; codeBytes: number }> {
+    let [documents, codeBytes, after] = [0, 0, prefix];
     while (true) {
       const options = { prefix, after, limit: SCAN_PAGE };
-      const page = await this.#table.list<FunctionRecord>(FUNCTIONS, options);
-      functionCount += page.length;
+      const page = await this.#table.list<FunctionRecord | LayerRecord>(table, options);
+      documents += page.length;
       for (const { value } of page) codeBytes += value.codeBytes;
       const last = page.at(-1);
-      if (!last || page.length < SCAN_PAGE) return { functionCount, codeBytes };
+      if (!last || page.length < SCAN_PAGE) return { documents, codeBytes };
       after = last.key;
     }
   }

@@ -105,8 +105,8 @@ export interface Sandbox {
   readonly runDirectory: string;
   readonly exited: Promise<SandboxExit>;
   /**
-   * Connects once to the unix socket /run/hearth/guest.sock, waiting for the runtime to listen.
-   * Only before user code has run.
+   * Connects to the unix socket /run/hearth/guest.sock, waiting for somebody to listen there. Only
+   * before user code has run.
    */
   connect(signal?: AbortSignal): Promise<Socket>;
   /**
@@ -114,6 +114,11 @@ export interface Sandbox {
    * owns. With isolation "none" the port is a free one of the host: read it from `address()`.
    */
   listen(port: number): Promise<Server>;
+  /**
+   * Connects to a program that listens on 127.0.0.1:port inside. What answers is hostile.
+   * @throws PlatformError kind "unavailable" when nothing listens there
+   */
+  dial(port: number): Promise<Socket>;
   limit(limits: SandboxLimits): void;
   usage(): SandboxUsage;
   /** Stops every process of the sandbox without their noticing; no effect when already frozen. */

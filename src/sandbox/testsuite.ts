@@ -135,6 +135,20 @@ function lifeTests({ instance }: SuiteContext): void {
     assert.equal(await guest.run(code), "from the host");
     server.close();
   });
+
+  test("dial: reaches a program that listens inside, and says when none does", async () => {
+    await using guest = await Guest.boot(instance());
+    const port = await guest.run(
+      "server = __import__('socket').create_server(('127.0.0.1', 0)); result = server.getsockname()[1]",
+    );
+    const socket = await guest.sandbox.dial(Number(port));
+    socket.end("from the host");
+    assert.equal(await guest.run("result = server.accept()[0].recv(99).decode()"), "from the host");
+    await guest.run("server.close()");
+    await assert.rejects(guest.sandbox.dial(Number(port)), (error) =>
+      isPlatformError(error, "unavailable"),
+    );
+  });
 }
 
 function fileTests({ driver, instance }: SuiteContext): void {
@@ -227,7 +241,33 @@ function outputTests({ instance }: SuiteContext): void {
     assert.equal(seen.digest("hex"), wanted.digest("hex"));
     assert.ok(grownMiB < sizeMiB / 2, `Server holds ${grownMiB} MiB more than before`);
   });
+
+  test("onOutput: attack: fill the pipe to the last byte, then say nothing", async () => {
+    // Who reads on after a whole buffer waits for more, and with it the server.
+    const image = scriptImage(
+      `import os, time\nfor n in range(${PIPES_FILLED}):\n  os.write(1, bytes(${PIPE_BYTES}))\ntime.sleep(1)`,
+    );
+    let bytes = 0;
+    const onOutput = (chunk: Buffer): void => {
+      bytes += chunk.length;
+    };
+    const sandbox = await instance().boot(guestSpec({ image, onOutput }));
+    let turnedAt = performance.now();
+    let longestMs = 0;
+    const ticking = setInterval(() => {
+      longestMs = Math.max(longestMs, performance.now() - turnedAt);
+      turnedAt = performance.now();
+    }, 5);
+    await sandbox.exited;
+    clearInterval(ticking);
+    assert.equal(bytes, PIPES_FILLED * PIPE_BYTES);
+    assert.ok(longestMs < 800, `the server stood still for ${longestMs} ms`);
+  });
 }
+
+/** What a pipe holds on Linux, and how often it is filled. */
+const PIPE_BYTES = 65_536;
+const PIPES_FILLED = 200;
 
 /** Memory of buffers that something still refers to. */
 function heldBytes(): number {

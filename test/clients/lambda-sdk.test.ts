@@ -210,10 +210,17 @@ test("SDK: refusals arrive as the SDK's own exceptions", async () => {
   await assert.rejects(invoke({ Payload: Buffer.from("{") }), InvalidRequestContentException);
   const tooLarge = Buffer.alloc(6 * 1024 * 1024 + 1, "1");
   await assert.rejects(invoke({ Payload: tooLarge }), RequestTooLargeException);
-  await assert.rejects(invoke({ InvocationType: "Event" }), InvalidParameterValueException);
-  await assert.rejects(lambda.send(new ListEventSourceMappingsCommand({})), {
-    name: "UnknownOperationException",
+  const tooLargeEvent = {
+    InvocationType: "Event",
+    Payload: tooLarge.subarray(5 * 1024 * 1024 - 1),
+  };
+  await assert.rejects(invoke(tooLargeEvent), {
+    name: "RequestEntityTooLargeException",
+    message:
+      "1048578 byte payload is too large for the Event invocation type (limit 1048576 bytes)",
   });
+  const mappings = await lambda.send(new ListEventSourceMappingsCommand({}));
+  assert.deepEqual(mappings.EventSourceMappings, []);
   const dry = await lambda.send(new InvokeCommand({ FunctionName, InvocationType: "DryRun" }));
   assert.equal(dry.StatusCode, 204);
 });

@@ -20,7 +20,7 @@ test("bench --smoke: every benchmark runs on Hearth and gets the right answers",
   const report = JSON.parse(stdout) as Report;
   assert.deepEqual(
     report.benches.map(({ name }) => name),
-    ["first-call", "warm", "warm-sdk", "throughput", "burst", "memory", "registered"],
+    ["first-call", "warm", "warm-sdk", "throughput", "burst", "memory", "registered", "stream"],
   );
   for (const { name, rows, faults, answersHashes } of report.benches) {
     assert.deepEqual(faults, [], name);

@@ -84,3 +84,20 @@ export async function call(
     headers,
   };
 }
+
+/** A call that takes its time: whether it is over, and a way to hang up. */
+export function invokeHeld(
+  lambda: LambdaClient,
+  name: string,
+): { isOver(): boolean; abort(): void } {
+  const abort = new AbortController();
+  let isOver = false;
+  const command = new InvokeCommand({ FunctionName: name });
+  lambda
+    .send(command, { abortSignal: abort.signal })
+    .catch(() => {})
+    .finally(() => {
+      isOver = true;
+    });
+  return { isOver: () => isOver, abort: () => abort.abort() };
+}

@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LambdaClient } from "@aws-sdk/client-lambda";
-import yazl from "yazl";
 import { signRequest } from "../../src/api/mod.ts";
 import { parseServerConfig, type ServerFlags, startServer } from "../../src/app/mod.ts";
 import { createLog, type LogLevel } from "../../src/base/mod.ts";
+import { zipFiles } from "./zip.ts";
 
 export interface TestCredentials {
   readonly accessKeyId: string;
@@ -22,7 +22,7 @@ export interface TestHearth extends AsyncDisposable {
   readonly dataDirectory: string;
   lambda(credentials?: TestCredentials): LambdaClient;
   /** A signed request to the admin API, as the operator unless told. */
-  admin(method: "GET" | "POST", path: string, options?: AdminOptions): Promise<AdminAnswer>;
+  admin(method: AdminMethod, path: string, options?: AdminOptions): Promise<AdminAnswer>;
   createOwner(name: string): Promise<TestOwner>;
 }
 
@@ -30,8 +30,11 @@ export interface TestOwner extends TestCredentials {
   readonly owner: string;
 }
 
+export type AdminMethod = "GET" | "POST" | "PUT" | "DELETE";
+
 export interface AdminOptions {
   readonly credentials?: TestCredentials;
+  /** Bytes are sent as they are, anything else as JSON. */
   readonly body?: unknown;
 }
 
@@ -62,12 +65,13 @@ export async function startHearth(options: TestHearthOptions = {}): Promise<Test
   const { region } = config;
   const admin: TestHearth["admin"] = async (method, path, wanted = {}) => {
     const url = new URL(path, server.url);
-    const body = wanted.body === undefined ? "" : JSON.stringify(wanted.body);
+    const body = adminBody(wanted.body);
     const { host: _, ...headers } = signRequest({
       ...{ method, url, body, region, service: "hearth", timeMs: Date.now() },
       credentials: wanted.credentials ?? credentials,
     });
-    const response = await fetch(url, { method, headers, ...(body === "" ? {} : { body }) });
+    const sent = typeof body === "string" ? body : new Uint8Array(body);
+    const response = await fetch(url, { method, headers, ...(sent === "" ? {} : { body: sent }) });
     const answer = await response.text();
     return { status: response.status, text: answer, json: parsed(answer) };
   };
@@ -89,6 +93,11 @@ export async function startHearth(options: TestHearthOptions = {}): Promise<Test
   };
 }
 
+function adminBody(body: unknown): string | Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  return body === undefined ? "" : JSON.stringify(body);
+}
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -99,20 +108,11 @@ function parsed(text: string): unknown {
 
 /** A zip of text files; names ending in `*` are executable and lose the star. */
 export function zipOf(files: Readonly<Record<string, string>>): Promise<Buffer> {
-  const zip = new yazl.ZipFile();
-  for (const [name, text] of Object.entries(files)) {
-    const isExecutable = name.endsWith("*");
-    zip.addBuffer(Buffer.from(text), isExecutable ? name.slice(0, -1) : name, {
-      mode: isExecutable ? 0o100755 : 0o100644,
-      mtime: new Date(0),
-    });
-  }
-  zip.end();
-  return collect(zip.outputStream);
-}
-
-async function collect(stream: NodeJS.ReadableStream): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks);
+  return zipFiles(
+    Object.entries(files).map(([name, text]) => {
+      const isExecutable = name.endsWith("*");
+      const path = isExecutable ? name.slice(0, -1) : name;
+      return { path, bytes: Buffer.from(text), mode: isExecutable ? 0o100755 : 0o100644 };
+    }),
+  );
 }

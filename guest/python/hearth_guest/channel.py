@@ -8,6 +8,7 @@ from _thread import allocate_lock
 # Frame types; the host's copy is src/host/frame-channel.ts.
 INIT, INVOKE = 1, 2
 READY, INIT_DONE, INIT_ERROR, RESPONSE, ERROR, LOG = 16, 17, 18, 20, 21, 22
+EVIDENCE = 27
 
 # A longer piece of log goes out in several frames. AWS cuts log events at the same length.
 LOG_BYTES_MAX = 256 * 1024
@@ -19,21 +20,28 @@ LINGER_SECONDS = 1
 STANDARD_ERROR = 2
 
 
-def listen(path):
-    """A socket on which the host finds this runtime."""
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    server.bind(path)
-    server.listen(1)
-    return server
+def meet_host(path):
+    """
+    The connection of the host, who finds this runtime at `path`, once. Where a wrapper runs first,
+    the host has connected before it, and the connection is inherited.
+    """
+    descriptor = os.environ.get("HEARTH_GUEST_DESCRIPTOR")
+    if descriptor is not None:
+        connection = socket.socket(fileno=int(descriptor))
+        connection.set_inheritable(False)
+        return connection
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(path)
+        server.listen(1)
+        connection, _ = server.accept()
+    os.unlink(path)
+    return connection
 
 
 class Channel:
     """`send` returns when the kernel has taken everything: what was logged survives a crash."""
 
-    def __init__(self, server):
-        connection, _ = server.accept()
-        os.unlink(server.getsockname())
-        server.close()
+    def __init__(self, connection):
         self._socket = connection
         self._input = connection.makefile("rb", READ_BUFFER_BYTES)
         self._lock = allocate_lock()

@@ -23,7 +23,7 @@ def main():
     run_directory = os.environ.get("HEARTH_RUN_DIRECTORY", "/run/hearth")
     task_root = os.environ.get("HEARTH_TASK_ROOT", "/var/task")
     opt_root = os.environ.get("HEARTH_OPT_ROOT", "/opt")
-    channel = Channel(frames.listen(os.path.join(run_directory, "guest.sock")))
+    channel = Channel(frames.meet_host(os.path.join(run_directory, "guest.sock")))
     version = "{}.{}.{}".format(*sys.version_info)
     channel.send(frames.READY, json.dumps({"runtimeVersion": version}).encode())
     kind, payload = channel.receive()
@@ -37,7 +37,7 @@ def main():
         kind, payload = channel.receive()
         if kind != frames.INVOKE:
             sys.exit(f"Unknown frame type {kind} from the host")
-        answer = _call(handler, init, log, payload)
+        answer = _call(channel, handler, init, log, payload)
         if os.getpid() != process_id:
             # Forked by the handler and come back from it: its answer would be the next call's.
             os._exit(0)
@@ -45,8 +45,7 @@ def main():
 
 
 def _initialise(channel, init, task_root, opt_root):
-    os.environ.clear()
-    os.environ.update(init["environment"])
+    _apply_environment(init["environment"])
     time.tzset()
     _set_path(task_root, opt_root)
     log = logs.Log(channel, init["logFormat"] == "JSON", os.environ.get("AWS_LAMBDA_LOG_LEVEL"))
@@ -61,6 +60,17 @@ def _initialise(channel, init, task_root, opt_root):
         sys.exit(1)
 
 
+def _apply_environment(variables):
+    """A wrapper had the variables already, and what it made of them stays."""
+    if "HEARTH_KEEP_ENVIRONMENT" not in os.environ:
+        os.environ.clear()
+        os.environ.update(variables)
+        return
+    for name in [name for name in os.environ if name.startswith("HEARTH_")]:
+        if name not in variables:
+            del os.environ[name]
+
+
 def _set_path(task_root, opt_root):
     """The first entry is this program's folder, which is none of the user's business."""
     version = "python{}.{}".format(*sys.version_info)
@@ -68,7 +78,7 @@ def _set_path(task_root, opt_root):
     sys.path[:1] = [task_root, f"{layers}/lib/{version}/site-packages", layers]
 
 
-def _call(handler, init, log, payload):
+def _call(channel, handler, init, log, payload):
     """Runs one call; returns type and payload of the frame that answers it."""
     event_start = LENGTH.size + LENGTH.unpack_from(payload)[0]
     header = json.loads(payload[LENGTH.size : event_start])
@@ -76,14 +86,33 @@ def _call(handler, init, log, payload):
     os.environ["_X_AMZN_TRACE_ID"] = header["traceId"]
     try:
         context = LambdaContext(init, header)
-        response = _encode(handler(_decode(payload[event_start:]), context))
-        answer = frames.RESPONSE, response
+        event = _decode(payload[event_start:])
+        if "instruments" in header:
+            run = _instrumented(handler, header["instruments"], channel)
+        else:
+            run = handler
+        answer = frames.RESPONSE, _encode(run(event, context))
     except Exception as error:
         description = errors.describe(error, header["requestId"])
         log.error(description)
         answer = frames.ERROR, errors.encode(description)
     log.flush()
     return answer
+
+
+def _instrumented(handler, wanted, channel):
+    """The handler, observed by the instruments that auxiliary functions want."""
+
+    def run(event, context):
+        from .instruments import begin_instruments
+
+        end = begin_instruments(wanted, channel)
+        try:
+            return handler(event, context)
+        finally:
+            end()
+
+    return run
 
 
 def _decode(data):

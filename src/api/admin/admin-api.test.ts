@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Metrics, PlatformError, secureRandom, silentLog, systemClock } from "../../base/mod.ts";
 import type { EnvironmentSummary } from "../../host/mod.ts";
 import type { DecisionRecord, Owner } from "../../model/mod.ts";
-import { Accounts, type NewAccount } from "../../registry/mod.ts";
+import { Accounts, type NewAccount, SigningProfiles } from "../../registry/mod.ts";
 import { MemoryTableStore } from "../../registry/testing.ts";
 import { presign } from "../http/presign.ts";
 import { createHttpServer } from "../http/server.ts";
@@ -26,6 +26,26 @@ function environmentOf(owner: Owner, environmentId: string): EnvironmentSummary 
   const state = { runtime: "nodejs24.x", state: "idle", memoryMiB: 128, idleMs: 5 } as const;
   return { environmentId, instanceId: `i-${environmentId}`, owner, ...state };
 }
+
+/** Sidecars of a server that has none. */
+const NO_SIDECARS: AdminPorts["sidecars"] = {
+  registry: {
+    functionPolicy: async () => undefined,
+    ownerPolicy: () => undefined,
+    packages: () => [],
+    register: () => Promise.reject(new Error("Nothing is registered here")),
+    remove: async () => {},
+    setFunctionPolicy: async () => undefined,
+    setOwnerPolicy: async () => undefined,
+  },
+  manager: {
+    artefact: () => Promise.reject(new Error("No artefact is here")),
+    artefacts: () => Promise.reject(new Error("No artefact is here")),
+    running: () => [],
+  },
+  debug: { list: () => [], find: () => undefined },
+  files: { list: async () => [], read: () => Promise.reject(new Error("No sink is here")) },
+};
 
 /** The admin API behind a real edge, its ports answered from memory. */
 async function start(): Promise<Running> {
@@ -73,7 +93,10 @@ async function start(): Promise<Running> {
         await new Promise((resolve) => signal.addEventListener("abort", resolve));
       },
     },
+    functionMetrics: { prometheusText: (owner) => `# of ${owner}\n` },
+    signingProfiles: new SigningProfiles(new MemoryTableStore(), secureRandom, "us-east-1"),
     code: async (owner, sha256) => Readable.from([Buffer.from(`zip of ${owner} ${sha256}`)]),
+    sidecars: NO_SIDECARS,
     findings: async () => [{ topic: "memory limit", status: "ok", detail: "cgroup v1" }],
   };
   const edge = createHttpServer({

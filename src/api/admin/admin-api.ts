@@ -3,10 +3,21 @@ import { jsonFailure } from "../http/failure.ts";
 import type { AuthenticatedRequest, HttpResponse } from "../http/request.ts";
 import type { AdminHandler } from "../http/server.ts";
 import { createAccount, listAccounts } from "./accounts.ts";
+import { artifact, artifacts, sink, sinks } from "./artifacts.ts";
 import { downloadCode } from "./code.ts";
+import { debugSessions } from "./debug.ts";
 import { functionLogs } from "./logs.ts";
+import {
+  deletePolicy,
+  getPolicy,
+  listSidecars,
+  putPolicy,
+  registerSidecar,
+  removeSidecar,
+} from "./policies.ts";
 import type { AdminPorts } from "./ports.ts";
-import { doctor, environments, invocation, pools } from "./views.ts";
+import { deleteSigningProfile, getSigningProfile, putSigningProfile } from "./signing-profiles.ts";
+import { doctor, environments, functionMetrics, invocation, pools } from "./views.ts";
 
 /** One operation of `/_hearth`; `names` are the decoded variable parts of the path, in order. */
 type Operation = (
@@ -16,7 +27,7 @@ type Operation = (
 ) => HttpResponse | Promise<HttpResponse>;
 
 interface Route {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Segments after `/_hearth/`; "*" takes any one. */
   readonly segments: readonly string[];
   readonly operation: Operation;
@@ -30,7 +41,25 @@ const ROUTES: readonly Route[] = [
   route("GET", "accounts", listAccounts),
   route("POST", "accounts", createAccount),
   route("GET", "functions/*/logs", functionLogs),
+  route("GET", "functions/metrics", functionMetrics),
   route("GET", "code/*/*", downloadCode),
+  route("GET", "policy", getPolicy),
+  route("PUT", "policy", putPolicy),
+  route("DELETE", "policy", deletePolicy),
+  route("GET", "functions/*/policy", getPolicy),
+  route("PUT", "functions/*/policy", putPolicy),
+  route("DELETE", "functions/*/policy", deletePolicy),
+  route("GET", "sidecars", listSidecars),
+  route("PUT", "sidecars/*", registerSidecar),
+  route("DELETE", "sidecars/*", removeSidecar),
+  route("GET", "invocations/*/artifacts", artifacts),
+  route("GET", "invocations/*/artifacts/*", artifact),
+  route("GET", "debug", debugSessions),
+  route("GET", "sinks", sinks),
+  route("GET", "sinks/*", sink),
+  route("PUT", "signing-profiles/*", putSigningProfile),
+  route("GET", "signing-profiles/*", getSigningProfile),
+  route("DELETE", "signing-profiles/*", deleteSigningProfile),
 ];
 
 function route(method: Route["method"], path: string, operation: Operation): Route {

@@ -1,5 +1,6 @@
 /** api/admin: Hearth's own API below /_hearth. */
 export { createAdminApi } from "./admin-api.ts";
+export { createDebugUpgrade, type UpgradeHandler } from "./debug.ts";
 export type {
   AdminPorts,
   CodeSource,

@@ -1,9 +1,15 @@
 import type { Readable } from "node:stream";
 import type { Metrics } from "../../base/mod.ts";
-import type { EnvironmentSummary, PoolSummary } from "../../host/mod.ts";
+import type {
+  DebugSessions,
+  EnvironmentSummary,
+  FileSinks,
+  PoolSummary,
+  SidecarManager,
+} from "../../host/mod.ts";
 import type { Invoker } from "../../invoke/mod.ts";
 import type { Owner } from "../../model/mod.ts";
-import type { Accounts } from "../../registry/mod.ts";
+import type { Accounts, SidecarRegistry, SigningProfiles } from "../../registry/mod.ts";
 import type { HostFinding } from "../../sandbox/mod.ts";
 
 /** What the admin API shows, each bound in app/ to the room that knows. */
@@ -15,9 +21,29 @@ export interface AdminPorts {
   readonly host: HostView;
   readonly functions: FunctionLookup;
   readonly logs: FunctionLogs;
+  readonly functionMetrics: FunctionCounters;
   readonly code: CodeSource;
+  readonly signingProfiles: Pick<SigningProfiles, "put" | "get" | "delete">;
+  readonly sidecars: SidecarPorts;
   /** What this host really offers, each probed. */
   findings(): Promise<readonly HostFinding[]>;
+}
+
+/** Policies, sidecars and what they bring. */
+export interface SidecarPorts {
+  readonly registry: Pick<
+    SidecarRegistry,
+    | "functionPolicy"
+    | "ownerPolicy"
+    | "packages"
+    | "register"
+    | "remove"
+    | "setFunctionPolicy"
+    | "setOwnerPolicy"
+  >;
+  readonly manager: Pick<SidecarManager, "artefact" | "artefacts" | "running">;
+  readonly files: Pick<FileSinks, "list" | "read">;
+  readonly debug: Pick<DebugSessions, "list" | "find">;
 }
 
 export interface HostView {
@@ -29,6 +55,11 @@ export interface HostView {
 export interface FunctionLookup {
   /** @throws PlatformError kind "not_found" when the owner has no such function */
   get(owner: Owner, name: string): Promise<unknown>;
+}
+
+export interface FunctionCounters {
+  /** Counters of an owner's functions in Prometheus's text format. */
+  prometheusText(owner: Owner): string;
 }
 
 export interface FunctionLogs {

@@ -54,3 +54,10 @@ export async function doctor(
   requireOperator(request, "see the host's findings");
   return json(200, { findings: await ports.findings() });
 }
+
+/** `GET /_hearth/functions/metrics`: counters of the asking owner's functions, for Prometheus. */
+export function functionMetrics(ports: AdminPorts, request: AuthenticatedRequest): HttpResponse {
+  const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" };
+  const body = ports.functionMetrics.prometheusText(request.identity.owner);
+  return { status: 200, headers, body };
+}

@@ -1,34 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { PlatformError } from "../../base/mod.ts";
-
-/** Bytes that all requests together may hold; what a request takes it gives back at its end. */
-export class BodyBudget {
-  readonly #limitBytes: number;
-  #heldBytes = 0;
-
-  constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
-  }
-
-  get heldBytes(): number {
-    return this.#heldBytes;
-  }
-
-  /** @throws PlatformError kind "overloaded" when the bytes would exceed the limit */
-  take(bytes: number): void {
-    if (this.#heldBytes + bytes > this.#limitBytes) {
-      throw new PlatformError(
-        { kind: "overloaded", queue: "request bodies" },
-        `Request bodies hold ${this.#heldBytes} of ${this.#limitBytes} bytes, ${bytes} more came`,
-      );
-    }
-    this.#heldBytes += bytes;
-  }
-
-  give(bytes: number): void {
-    this.#heldBytes -= bytes;
-  }
-}
+import { Pieces, PlatformError } from "../../base/mod.ts";
+import type { Budget } from "./budget.ts";
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -46,10 +18,10 @@ export function checkAnnouncedLength(request: IncomingMessage, limitBytes: numbe
 
 /** The body of one request and its share of the budget. */
 export class RequestBody implements Disposable {
-  readonly #budget: BodyBudget;
+  readonly #budget: Budget;
   #takenBytes = 0;
 
-  constructor(budget: BodyBudget) {
+  constructor(budget: Budget) {
     this.#budget = budget;
   }
 
@@ -60,7 +32,7 @@ export class RequestBody implements Disposable {
   read(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
     if (!hasBody(request)) return Promise.resolve(EMPTY);
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
+      const chunks = new Pieces();
       const fail = (error: unknown): void => {
         request.off("data", onData);
         request.resume();
@@ -74,13 +46,13 @@ export class RequestBody implements Disposable {
         try {
           this.#budget.take(chunk.length);
           this.#takenBytes += chunk.length;
-          chunks.push(chunk);
+          chunks.add(chunk);
         } catch (error) {
           fail(error);
         }
       };
       request.on("data", onData);
-      request.on("end", () => resolve(joined(chunks, this.#takenBytes)));
+      request.on("end", () => resolve(chunks.joined()));
       request.on("error", (cause) => reject(clientLeft(cause)));
     });
   }
@@ -89,12 +61,6 @@ export class RequestBody implements Disposable {
     this.#budget.give(this.#takenBytes);
     this.#takenBytes = 0;
   }
-}
-
-function joined(chunks: readonly Buffer[], length: number): Buffer {
-  const [first] = chunks;
-  if (first === undefined) return EMPTY;
-  return chunks.length === 1 ? first : Buffer.concat(chunks, length);
 }
 
 function tooLarge(limitBytes: number, actualBytes: number): PlatformError {

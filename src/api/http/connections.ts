@@ -30,14 +30,17 @@ interface Group {
 
 /**
  * Every connection of the edge, whichever listener it came by: the public one or those inside
- * sandboxes, which are limited apart so that they cannot keep anybody else out. Those beyond a
- * limit are refused in plain HTTP.
+ * sandboxes, which are limited apart so that they cannot keep anybody else out. Where the public
+ * ones reach their limit, the one without a request for longest makes room; what is then still
+ * beyond a limit is refused in plain HTTP.
  */
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #open = new Map<Socket, Connection>();
   readonly #public: Group;
   readonly #sandboxes: Group;
+  /** Public ones without a request, those that have none for longest first. */
+  readonly #idle = new Set<Connection>();
   #isClosing = false;
   #empty: Deferred<void> | undefined;
 
@@ -51,18 +54,43 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** Notes the beginning of a request; undefined when its connection is gone already. */
+  /** Whether a connection came from outside, not out of a sandbox. */
+  isPublic(socket: Socket): boolean {
+    const connection = this.#open.get(socket);
+    return connection !== undefined && connection.origin === undefined;
+  }
+
+  /**
+   * Notes the beginning of a request; undefined when its connection is gone. One that brings
+   * requests much faster than it is answered ends here: a packet has room for thousands.
+   */
   begin(socket: Socket): Connection | undefined {
     const connection = this.#open.get(socket);
-    if (connection !== undefined) connection.requests++;
+    if (connection === undefined || socket.destroyed) return undefined;
+    const isPublic = connection.origin === undefined;
+    if (connection.requests >= (isPublic ? this.#options.limits.pipelinedMax : 1)) {
+      socket.destroy();
+      return undefined;
+    }
+    connection.requests++;
+    this.#idle.delete(connection);
     return connection;
   }
 
   /** Notes the end of a request's response. */
-  end(connection: Connection | undefined): void {
-    if (connection === undefined) return;
+  end(connection: Connection): void {
     connection.requests--;
-    if (this.#isClosing && connection.requests === 0) connection.socket.destroySoon();
+    if (connection.requests > 0) return;
+    if (this.#isClosing) connection.socket.destroySoon();
+    else if (connection.origin === undefined && !connection.socket.destroyed) {
+      this.#idle.add(connection);
+    }
+  }
+
+  /** A connection that speaks another protocol from now on does not make room for others. */
+  upgraded(socket: Socket): void {
+    const connection = this.#open.get(socket);
+    if (connection !== undefined) this.#idle.delete(connection);
   }
 
   /**
@@ -100,20 +128,33 @@ export class Connections {
   #accept(socket: Socket, origin: SandboxOrigin | undefined, groups: readonly Group[]): void {
     // Errors of a socket end in its "close", where they are handled.
     socket.on("error", () => {});
-    if (groups.some((group) => group.count >= group.limit)) {
+    const isFull = groups.some((group) => group.count >= group.limit);
+    if (isFull && !(origin === undefined && this.#makeRoom())) {
       this.#options.onRefused();
       this.#refuse(socket);
       return;
     }
     if (origin !== undefined) socket.setNoDelay(true);
     for (const group of groups) group.count++;
-    this.#open.set(socket, { socket, origin, requests: 0 });
+    const connection: Connection = { socket, origin, requests: 0 };
+    this.#open.set(socket, connection);
+    if (origin === undefined) this.#idle.add(connection);
     socket.once("close", () => {
       for (const group of groups) group.count--;
       this.#open.delete(socket);
+      this.#idle.delete(connection);
       if (this.#open.size === 0) this.#empty?.resolve();
     });
     this.#options.onConnection(socket);
+  }
+
+  /** Ends the public connection that is idle for longest; false when none is. */
+  #makeRoom(): boolean {
+    const [idlest] = this.#idle;
+    if (idlest === undefined) return false;
+    this.#idle.delete(idlest);
+    idlest.socket.destroy();
+    return true;
   }
 
   #refuse(socket: Socket): void {

@@ -22,6 +22,8 @@ export interface Exchange {
   readonly sandbox: SandboxOrigin | undefined;
   /** The client waits for "100 Continue" before it sends the body. */
   readonly expectsContinue: boolean;
+  /** Whom the request costs something, once that is known. */
+  owner: Owner | undefined;
   /** Set when the response is a stream: how to tell its source to end. */
   streaming: VerifiedRequest | undefined;
 }

@@ -61,6 +61,12 @@ function nameOf(detail: ErrorDetail): { status: number; code: string } {
     case "invalid":
     case "invalid_package":
       return { status: 400, code: "InvalidParameterValueException" };
+    case "recursion":
+      return { status: 400, code: "RecursiveInvocationException" };
+    case "code_signature":
+      return { status: 400, code: "CodeVerificationFailedException" };
+    case "quota":
+      return { status: 400, code: "LimitExceededException" };
     case "unsupported":
       return { status: 400, code: "UnsupportedOperationException" };
     case "forbidden":

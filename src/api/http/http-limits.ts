@@ -7,11 +7,19 @@ export interface HttpLimits {
   /** Connections out of all sandboxes. */
   readonly connectionsOfSandboxesMax: number;
   readonly connectionsPerSandboxMax: number;
+  /** Requests of a public connection that wait for their answers; one out of a sandbox has one. */
+  readonly pipelinedMax: number;
   readonly requestsInFlightMax: number;
+  /** Of those, requests that need no signature: the rest stays free for the APIs. */
+  readonly openRequestsInFlightMax: number;
   /** One body. */
   readonly bodyBytesMax: number;
   /** The bodies of all requests in flight. */
   readonly bodiesBytesMax: number;
+  /** Of requests that need no signature; counted apart, so that they take nothing from others. */
+  readonly openBodiesBytesMax: number;
+  /** Responses that their clients have not taken yet. */
+  readonly responsesBytesMax: number;
   /** Request line and headers. */
   readonly headerBytesMax: number;
   /** From the first byte of a request to the end of its headers. */
@@ -28,9 +36,13 @@ export const HTTP_LIMITS: HttpLimits = {
   connectionsMax: 10_000,
   connectionsOfSandboxesMax: 10_000,
   connectionsPerSandboxMax: 128,
+  pipelinedMax: 32,
   requestsInFlightMax: 10_000,
+  openRequestsInFlightMax: 4_000,
   bodyBytesMax: limits.REQUEST_BODY_BYTES_MAX,
   bodiesBytesMax: 1024 * 1024 * 1024,
+  openBodiesBytesMax: 512 * 1024 * 1024,
+  responsesBytesMax: 1024 * 1024 * 1024,
   headerBytesMax: 32 * 1024,
   headersMs: 20_000,
   requestMs: 300_000,

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { deferred } from "../../base/mod.ts";
@@ -139,16 +141,45 @@ test("edge: refuses requests beyond the limit in flight", async () => {
 });
 
 test("edge: refuses connections beyond the limit in plain HTTP", async () => {
-  await using running = await start({ limits: { connectionsMax: 1 } });
+  const entered = deferred<void>();
+  const slow = serviceOf(async () => {
+    entered.resolve();
+    return await new Promise(() => {});
+  });
+  await using running = await start({
+    services: { lambda: slow },
+    limits: { connectionsMax: 1 },
+  });
   const first = await connected(running.port);
-  first.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
-  await new Promise((resolve) => first.once("data", resolve));
+  first.write(requestBytes("GET", "/", signed(`${running.url}/`)));
+  await entered.promise;
   const refusal = await exchangeBytes(running.port, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
   assert.match(refusal, /^HTTP\/1.1 503 /);
   const closed = new Promise((resolve) => first.once("close", resolve));
   first.destroy();
   await closed;
   await assertHealthyEventually(running);
+});
+
+test("edge: attack: connections without requests keep nobody out", async () => {
+  await using running = await start({ limits: { connectionsMax: 3 } });
+  const opened: Socket[] = [];
+  const ended: number[] = [];
+  for (let at = 0; at < 3; at++) {
+    const socket = await connected(running.port);
+    socket.resume().on("close", () => ended.push(at));
+    opened.push(socket);
+  }
+  const [first, second] = opened;
+  // Who asks for something is no longer the one that is idle for longest.
+  first?.write("GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+  await once(first as Socket, "data");
+  const gone = once(second as Socket, "close");
+  await assertHealthy(running);
+  await gone;
+  assert.equal(ended[0], 1);
+  assert.ok(!ended.includes(0));
+  for (const socket of opened) socket.destroy();
 });
 
 /** The server hears of a closed connection a moment after its client. */
@@ -212,4 +243,23 @@ test("HTTP-1: edge: cuts off a client that stops reading its response", async ()
   await entered.promise;
   await running.edge.close(60_000);
   socket.destroy();
+});
+
+test("edge: attack: thousands of requests in one packet", async () => {
+  let requests = 0;
+  const admin = {
+    ...echo,
+    unsigned: () => {
+      requests++;
+      return { status: 200, headers: {}, body: "fine" };
+    },
+  };
+  await using running = await start({ admin, limits: { pipelinedMax: 8 } });
+  const reply = await exchangeBytes(
+    running.port,
+    "GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000),
+  ).catch(() => "");
+  assert.ok(requests <= 8, `${requests} requests`);
+  assert.ok(reply.split("HTTP/1.1 200").length <= 9);
+  await assertHealthy(running);
 });

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { nextTurn } from "../../base/mod.ts";
 import type { HttpResponse } from "./request.ts";
 
 export interface ResponseOptions {
@@ -21,6 +22,7 @@ export function respond(
   for (const name in response.headers) {
     if (name !== "x-amzn-RequestId") headers.push(name, response.headers[name] as string);
   }
+  for (const cookie of response.cookies ?? []) headers.push("Set-Cookie", cookie);
   if (options.close) headers.push("Connection", "close");
   if (typeof body !== "string" && !Buffer.isBuffer(body)) {
     outgoing.writeHead(response.status, headers);
@@ -37,6 +39,9 @@ export function respond(
 
 async function stream(outgoing: ServerResponse, body: AsyncIterable<Buffer>): Promise<void> {
   const { socket } = outgoing.req;
+  // A first piece that is there already leaves with the head, in one packet.
+  outgoing.cork();
+  process.nextTick(() => outgoing.uncork());
   outgoing.flushHeaders();
   try {
     for await (const chunk of body) {
@@ -44,8 +49,10 @@ async function stream(outgoing: ServerResponse, body: AsyncIterable<Buffer>): Pr
       if (socket.destroyed) return;
     }
   } catch (error) {
-    // The status is on its way already: a chunked body without its end says that it failed.
-    socket.destroy();
+    // The status is on its way already: a chunked body without its end says that it failed. What
+    // came before the failure is the client's all the same.
+    await nextTurn();
+    socket.destroySoon();
     throw error;
   }
   outgoing.end();

@@ -295,6 +295,22 @@ test("edge: streams a body as the client takes it and stops when the client leav
   await stopped.promise;
 });
 
+test("edge: what came before a streamed body broke reaches the client", async () => {
+  async function* breaking(): AsyncIterable<Buffer> {
+    yield Buffer.from("half");
+    throw new Error("late");
+  }
+  const service = serviceOf(async () => ({ status: 200, headers: {}, body: breaking() }));
+  await using running = await start({ services: { lambda: service } });
+  for (let i = 0; i < 20; i++) {
+    const socket = await connected(running.port);
+    socket.write(requestBytes("GET", "/", signed(`${running.url}/`)));
+    let text = "";
+    for await (const bytes of socket) text += bytes;
+    assert.match(text, /^HTTP\/1\.1 200 [\s\S]*half\r\n$/, "no end of the chunks");
+  }
+});
+
 test("edge: the signal of a request aborts when its client leaves", async () => {
   const aborted = deferred<unknown>();
   const entered = deferred<void>();

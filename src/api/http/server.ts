@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Server as NetServer, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import {
   type Clock,
   type Counter,
+  isPlatformError,
   type Log,
   type Metrics,
   messageOf,
@@ -11,19 +13,21 @@ import {
   type SecureRandom,
 } from "../../base/mod.ts";
 import type { Credential } from "../../registry/mod.ts";
-import { BodyBudget, checkAnnouncedLength, RequestBody } from "./body.ts";
+import { checkAnnouncedLength, RequestBody } from "./body.ts";
+import { type Budget, held, SharedBudget } from "./budget.ts";
 import type { SignedMessage } from "./canonical.ts";
 import { Connections } from "./connections.ts";
 import { type Exchange, type SandboxOrigin, signedMessageOf, VerifiedRequest } from "./exchange.ts";
-import { malformedFailure, wireErrorOf } from "./failure.ts";
+import { malformedFailure, rawFailure, wireErrorOf } from "./failure.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./http-limits.ts";
-import type { HttpResponse, ServiceHandler } from "./request.ts";
+import type { HttpResponse, OpenHandler, ServiceHandler } from "./request.ts";
 import { respond } from "./respond.ts";
 import { SigningKeys, sha256Hex } from "./signing-key.ts";
 import {
   claimedService,
   parseSignature,
   refuse,
+  type SignatureClaim,
   signedPayloadHash,
   verifyPayload,
   verifySignature,
@@ -46,6 +50,12 @@ export interface HttpServerOptions {
   /** By the service name of the signature's scope. */
   readonly services: Readonly<Record<string, ServiceHandler>>;
   readonly admin: AdminHandler;
+  /** Takes its requests before any signature is looked for. */
+  readonly open?: OpenHandler;
+  /**
+   * Takes over a public connection that asks for another protocol; false when it does not want it.
+   */
+  upgrade?(incoming: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   readonly accounts: CredentialLookup;
   readonly clock: Clock;
   readonly random: SecureRandom;
@@ -59,6 +69,22 @@ export function createHttpServer(options: HttpServerOptions): HttpEdge {
   return new HttpEdge(options);
 }
 
+const NO_UPGRADE: string = rawFailure(
+  404,
+  "Not Found",
+  "ResourceNotFoundException",
+  "Nothing here speaks the protocol that was asked for",
+);
+
+/** What a signature was found to say, and the body it covers. */
+interface Verified {
+  readonly claim: SignatureClaim;
+  readonly credential: Credential;
+  readonly bytes: Buffer;
+}
+
+/** Responses up to this length are the kernel's as soon as they are sent; ours. */
+const SMALL_BYTES = 16 * 1024;
 /** Paths of Hearth's own API, which no AWS service has. */
 const ADMIN_PREFIX = "/_hearth/";
 /** Service names that such requests may be signed for: clients may know Lambda's alone. */
@@ -74,7 +100,12 @@ export class HttpEdge implements AsyncDisposable {
   readonly #limits: HttpLimits;
   readonly #services: ReadonlyMap<string, ServiceHandler>;
   readonly #keys: SigningKeys = new SigningKeys();
-  readonly #budget: BodyBudget;
+  readonly #bodies: SharedBudget;
+  readonly #openBodies: SharedBudget;
+  /** All of them, and those whose owner is known. */
+  readonly #openRequests: SharedBudget;
+  readonly #ownedRequests: SharedBudget;
+  readonly #responses: SharedBudget;
   readonly #connections: Connections;
   readonly #http: Server;
   readonly #listeners: NetServer[] = [];
@@ -88,7 +119,12 @@ export class HttpEdge implements AsyncDisposable {
     this.#options = options;
     this.#limits = { ...HTTP_LIMITS, ...options.limits };
     this.#services = new Map(Object.entries(options.services));
-    this.#budget = new BodyBudget(this.#limits.bodiesBytesMax);
+    const { bodiesBytesMax, openBodiesBytesMax, openRequestsInFlightMax } = this.#limits;
+    this.#bodies = new SharedBudget("request bodies", bodiesBytesMax);
+    this.#openBodies = new SharedBudget("request bodies", openBodiesBytesMax);
+    this.#openRequests = new SharedBudget("requests in flight", openRequestsInFlightMax);
+    this.#ownedRequests = new SharedBudget("requests in flight", openRequestsInFlightMax);
+    this.#responses = new SharedBudget("responses", this.#limits.responsesBytesMax);
     this.#http = this.#createHttp();
     const { metrics } = options;
     const refused = metrics.counter("hearth_http_connections_refused_total", "Connections refused");
@@ -117,8 +153,9 @@ export class HttpEdge implements AsyncDisposable {
   }
 
   /**
-   * Serves the connections of a socket that listens inside a sandbox. There only signed requests
-   * and `/health` are answered. The server stays the caller's; disposing ends its connections.
+   * Serves the connections of a socket that listens inside a sandbox. There only signed requests,
+   * `/health` and what is open to everybody are answered. The server stays the caller's; disposing
+   * ends its connections.
    */
   serve(server: NetServer, origin: SandboxOrigin): Disposable {
     return this.#connections.attach(server, origin);
@@ -151,9 +188,12 @@ export class HttpEdge implements AsyncDisposable {
       keepAliveTimeout: idleMs,
       keepAliveTimeoutBuffer: Math.min(1000, idleMs),
       connectionsCheckingInterval: Math.min(2000, headersMs / 4),
+      // What other clients would like to upgrade to (h2c) is none of ours: they get an answer.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
     });
     http.on("request", (incoming, outgoing) => void this.#serve(incoming, outgoing, false));
     http.on("checkContinue", (incoming, outgoing) => void this.#serve(incoming, outgoing, true));
+    http.on("upgrade", (incoming, socket, head) => this.#upgrade(incoming, socket, head));
     http.timeout = this.#limits.stallMs;
     http.on("timeout", (socket) => this.#connections.endIfStalled(socket));
     http.on("clientError", (error, socket) => this.#refuseMalformed(error, socket as Socket));
@@ -163,6 +203,13 @@ export class HttpEdge implements AsyncDisposable {
     return http;
   }
 
+  #upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const isPublic = this.#connections.isPublic(incoming.socket);
+    if (isPublic && this.#options.upgrade?.(incoming, socket, head) === true) {
+      this.#connections.upgraded(incoming.socket);
+    } else socket.end(NO_UPGRADE);
+  }
+
   async #serve(
     incoming: IncomingMessage,
     outgoing: ServerResponse,
@@ -170,23 +217,26 @@ export class HttpEdge implements AsyncDisposable {
   ): Promise<void> {
     const { clock, random, log } = this.#options;
     const connection = this.#connections.begin(incoming.socket);
+    if (connection === undefined) return;
     const exchange: Exchange = {
       requestId: random.uuid(),
       receivedAt: clock.monotonic(),
       incoming,
       outgoing,
-      sandbox: connection?.origin,
+      sandbox: connection.origin,
       expectsContinue,
+      owner: undefined,
       streaming: undefined,
     };
     this.#requests.add();
     this.#inFlight++;
     try {
-      using body = new RequestBody(this.#budget);
-      await this.#respond(exchange, await this.#answer(exchange, body));
+      using taken = new DisposableStack();
+      await this.#respond(exchange, await this.#answer(exchange, taken));
     } catch (error) {
-      const { requestId } = exchange;
-      log.error("http.response_failed", { requestId, reason: messageOf(error) });
+      const fields = { requestId: exchange.requestId, reason: messageOf(error) };
+      if (isPlatformError(error, "unavailable")) log.debug("http.response_cut_off", fields);
+      else log.error("http.response_failed", fields);
       incoming.socket.destroy();
     } finally {
       this.#inFlight--;
@@ -195,17 +245,29 @@ export class HttpEdge implements AsyncDisposable {
     }
   }
 
-  /** The response to one request; what fails becomes the dialect's error. */
-  async #answer(exchange: Exchange, body: RequestBody): Promise<HttpResponse> {
+  /**
+   * The response to one request; what fails becomes the dialect's error.
+   * @param taken is disposed of when the response has been sent
+   */
+  async #answer(exchange: Exchange, taken: DisposableStack): Promise<HttpResponse> {
     let message: SignedMessage | undefined;
     try {
       message = signedMessageOf(exchange.incoming);
-      if (this.#inFlight > this.#limits.requestsInFlightMax) throw overloaded(this.#limits);
-      const open = this.#unsigned(exchange, message);
-      if (open !== undefined) return open;
-      const request = await this.#authenticate(exchange, message, body);
+      if (this.#inFlight > this.#limits.requestsInFlightMax)
+        throw overloaded(this.#limits.requestsInFlightMax);
+      const open = this.#openHandlerOf(message);
+      if (open !== undefined) {
+        const response = await this.#answerOpen(open, exchange, message, taken);
+        this.#holdResponse(exchange, response, taken);
+        return response;
+      }
+      const unsigned = this.#unsigned(exchange, message);
+      if (unsigned !== undefined) return unsigned;
+      const request = await this.#authenticate(exchange, message, taken);
+      exchange.owner = request.identity.owner;
       const handler = this.#handlerOf(request);
       const response = await handler.handle(request);
+      this.#holdResponse(exchange, response, taken);
       if (typeof response.body !== "string" && !Buffer.isBuffer(response.body)) {
         exchange.streaming = request;
         this.#streams.add(request);
@@ -214,7 +276,8 @@ export class HttpEdge implements AsyncDisposable {
       return response;
     } catch (error) {
       this.#note(exchange, error);
-      return this.#dialectOf(message).failure(error, exchange.requestId);
+      const { requestId, incoming } = exchange;
+      return this.#dialectOf(message).failure(error, requestId, incoming.headers);
     }
   }
 
@@ -224,12 +287,67 @@ export class HttpEdge implements AsyncDisposable {
     return this.#options.admin.unsigned(method, path, exchange.sandbox !== undefined);
   }
 
+  #openHandlerOf({ headers, path }: SignedMessage): OpenHandler | undefined {
+    const { open } = this.#options;
+    const host = typeof headers.host === "string" ? headers.host : undefined;
+    return open?.claims(host, path) ? open : undefined;
+  }
+
+  async #answerOpen(
+    handler: OpenHandler,
+    exchange: Exchange,
+    message: SignedMessage,
+    taken: DisposableStack,
+  ): Promise<HttpResponse> {
+    taken.use(held(this.#openRequests, 1));
+    let bodies: Budget = this.#openBodies;
+    const body = (): RequestBody => taken.use(new RequestBody(bodies));
+    return await handler.handle({
+      ...message,
+      headers: exchange.incoming.headers,
+      requestId: exchange.requestId,
+      receivedAt: exchange.receivedAt,
+      address: exchange.incoming.socket.remoteAddress ?? "",
+      countFor: (owner) => {
+        exchange.owner = owner;
+        bodies = this.#openBodies.of(owner);
+        taken.use(held(this.#ownedRequests.of(owner), 1));
+      },
+      readBody: (limitBytes) => this.#readBody(exchange, body(), limitBytes),
+      authenticate: async (limitBytes) => {
+        const verified = await this.#verify(exchange, message, body(), limitBytes);
+        const { service } = verified.claim;
+        return { identity: verified.credential.principal, service, body: verified.bytes };
+      },
+    });
+  }
+
+  /**
+   * Keeps count of a response that its client may be slow to take.
+   * @throws PlatformError kind "overloaded"
+   */
+  #holdResponse({ owner }: Exchange, { body }: HttpResponse, taken: DisposableStack): void {
+    if (owner === undefined || (typeof body !== "string" && !Buffer.isBuffer(body))) return;
+    if (body.length > SMALL_BYTES) taken.use(held(this.#responses.of(owner), body.length));
+  }
+
   async #authenticate(
     exchange: Exchange,
     message: SignedMessage,
-    body: RequestBody,
+    taken: DisposableStack,
   ): Promise<VerifiedRequest> {
-    const { incoming } = exchange;
+    const body = taken.use(new RequestBody(this.#bodies));
+    const limitBytes = this.#limits.bodyBytesMax;
+    const { claim, credential, bytes } = await this.#verify(exchange, message, body, limitBytes);
+    return new VerifiedRequest(exchange, message, claim, credential.principal, bytes);
+  }
+
+  async #verify(
+    exchange: Exchange,
+    message: SignedMessage,
+    body: RequestBody,
+    limitBytes: number,
+  ): Promise<Verified> {
     const claim = parseSignature(message);
     verifyTime(claim, this.#options.clock.now());
     const found = this.#options.accounts.credential(claim.accessKeyId, claim.sessionToken);
@@ -239,18 +357,25 @@ export class HttpEdge implements AsyncDisposable {
     if (payloadHash !== undefined) {
       verifySignature(message, claim, secret, payloadHash, this.#keys);
     }
-    checkAnnouncedLength(incoming, this.#limits.bodyBytesMax);
-    if (exchange.expectsContinue) exchange.outgoing.writeContinue();
-    const bytes = await body.read(incoming, this.#limits.bodyBytesMax);
+    const bytes = await this.#readBody(exchange, body, limitBytes);
     if (payloadHash !== undefined) verifyPayload(payloadHash, bytes);
     else verifySignature(message, claim, secret, sha256Hex(bytes), this.#keys);
-    return new VerifiedRequest(exchange, message, claim, credential.principal, bytes);
+    return { claim, credential, bytes };
+  }
+
+  #readBody(exchange: Exchange, body: RequestBody, limitBytes: number): Promise<Buffer> {
+    checkAnnouncedLength(exchange.incoming, limitBytes);
+    if (exchange.expectsContinue) exchange.outgoing.writeContinue();
+    return body.read(exchange.incoming, limitBytes);
   }
 
   /** Who writes an error about this request: the service it names, if there is one. */
   #dialectOf(message: SignedMessage | undefined): Pick<ServiceHandler, "failure"> {
     const { admin } = this.#options;
-    if (message === undefined || message.path.startsWith(ADMIN_PREFIX)) return admin;
+    if (message === undefined) return admin;
+    const open = this.#openHandlerOf(message);
+    if (open !== undefined) return open;
+    if (message.path.startsWith(ADMIN_PREFIX)) return admin;
     return this.#services.get(claimedService(message) ?? "") ?? admin;
   }
 
@@ -305,9 +430,9 @@ function isAnswering(socket: Socket): boolean {
   return current?.headersSent === true;
 }
 
-function overloaded(bounds: HttpLimits): PlatformError {
+function overloaded(limit: number): PlatformError {
   return new PlatformError(
     { kind: "overloaded", queue: "http requests" },
-    `Requests in flight have reached the limit of ${bounds.requestsInFlightMax}`,
+    `Requests in flight have reached the limit of ${limit}`,
   );
 }

@@ -1,6 +1,7 @@
 import Type from "typebox";
 import { type Architecture, limits } from "../../model/mod.ts";
 import type { WireConfiguration } from "./configuration.ts";
+import { durableConfig } from "./durable-config.ts";
 import { type BodyParser, bodyParser, whole } from "./validation.ts";
 
 /** Bodies of the requests that carry a function's configuration or code. */
@@ -38,6 +39,12 @@ export interface UpdateCodeBody extends WireCode {
 const role = Type.String({
   pattern: whole("arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"),
 });
+/** Quoted from AWS, as are all patterns here. */
+export const LAYER_VERSION_ARN: string =
+  "arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+";
+export const CODE_SIGNING_CONFIG_ARN: string =
+  "arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:" +
+  "code-signing-config:csc-[a-z0-9]{17}";
 const architectures = Type.Optional(
   Type.Array(Type.Enum(["x86_64", "arm64"]), { minItems: 1, maxItems: 1 }),
 );
@@ -46,6 +53,8 @@ const code = {
   ZipFile: Type.Optional(Type.String()),
   S3Bucket: Type.Optional(Type.String()),
   S3Key: Type.Optional(Type.String()),
+  S3ObjectVersion: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+  S3ObjectStorageMode: Type.Optional(Type.String()),
   ImageUri: Type.Optional(Type.String()),
   SourceKMSKeyArn: Type.Optional(Type.String()),
 };
@@ -112,12 +121,33 @@ const configuration = {
   SnapStart: Type.Optional(
     Type.Object({ ApplyOn: Type.Optional(Type.Enum(["PublishedVersions", "None"])) }),
   ),
-  Layers: Type.Optional(Type.Array(Type.String())),
+  Layers: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 140, pattern: whole(LAYER_VERSION_ARN) })),
+  ),
   FileSystemConfigs: Type.Optional(Type.Array(Type.Unknown())),
   ImageConfig: Type.Optional(Type.Object({})),
   KMSKeyArn: Type.Optional(Type.String()),
-  CapacityProviderConfig: Type.Optional(Type.Object({})),
-  DurableConfig: Type.Optional(Type.Object({})),
+  CapacityProviderConfig: Type.Optional(
+    Type.Object({
+      LambdaManagedInstancesCapacityProviderConfig: Type.Object({
+        CapacityProviderArn: Type.String({
+          minLength: 1,
+          maxLength: 140,
+          pattern: whole(
+            "arn:aws[a-zA-Z-]*:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:" +
+              "capacity-provider:[a-zA-Z0-9-_]+",
+          ),
+        }),
+        PerExecutionEnvironmentMaxConcurrency: Type.Optional(
+          Type.Integer({ minimum: 1, maximum: 1600 }),
+        ),
+        ExecutionEnvironmentMemoryGiBPerVCpu: Type.Optional(
+          Type.Number({ minimum: 2, maximum: 8 }),
+        ),
+      }),
+    }),
+  ),
+  DurableConfig: Type.Optional(durableConfig),
 };
 
 export const createFunctionBody: BodyParser<CreateFunctionBody> = bodyParser(
@@ -128,9 +158,12 @@ export const createFunctionBody: BodyParser<CreateFunctionBody> = bodyParser(
     Architectures: architectures,
     Code: Type.Object(code),
     Publish: Type.Optional(Type.Boolean()),
+    PublishTo: Type.Optional(Type.Enum(["LATEST_PUBLISHED"])),
     PackageType: Type.Optional(Type.Enum(["Zip", "Image"])),
     Tags: Type.Optional(Type.Record(Type.String(), Type.String())),
-    CodeSigningConfigArn: Type.Optional(Type.String()),
+    CodeSigningConfigArn: Type.Optional(
+      Type.String({ maxLength: 200, pattern: whole(CODE_SIGNING_CONFIG_ARN) }),
+    ),
     TenancyConfig: Type.Optional(Type.Object({})),
   }),
 );
@@ -145,6 +178,7 @@ export const updateCodeBody: BodyParser<UpdateCodeBody> = bodyParser(
     RevisionId: Type.Optional(Type.String()),
     Architectures: architectures,
     Publish: Type.Optional(Type.Boolean()),
+    PublishTo: Type.Optional(Type.Enum(["LATEST_PUBLISHED"])),
     DryRun: Type.Optional(Type.Boolean()),
   }),
 );

@@ -5,7 +5,8 @@ import {
   RUNTIME_NAMES,
   type RuntimeName,
 } from "../../model/mod.ts";
-import type { ConfigurationChange } from "../../registry/mod.ts";
+import type { CapacityProviderConfig, ConfigurationChange } from "../../registry/mod.ts";
+import type { WireDurableConfig } from "./durable-config.ts";
 import { invalidParameter, validationError } from "./errors.ts";
 
 /** Members of a function's configuration as they come over the wire; bodies.ts checks them. */
@@ -37,8 +38,8 @@ export interface WireConfiguration {
   readonly FileSystemConfigs?: readonly unknown[];
   readonly ImageConfig?: object;
   readonly KMSKeyArn?: string;
-  readonly CapacityProviderConfig?: object;
-  readonly DurableConfig?: object;
+  readonly CapacityProviderConfig?: CapacityProviderConfig;
+  readonly DurableConfig?: WireDurableConfig;
 }
 
 /**
@@ -59,6 +60,7 @@ export function configurationOf(wire: WireConfiguration): ConfigurationChange {
     ephemeralStorageMiB: wire.EphemeralStorage?.Size,
     architecture: wire.Architectures?.[0],
     tracingMode: wire.TracingConfig?.Mode,
+    layers: wire.Layers,
     logging:
       logging &&
       defined({
@@ -73,7 +75,7 @@ export function configurationOf(wire: WireConfiguration): ConfigurationChange {
 
 /** What Hearth keeps and shows as given, because nothing here depends on it. */
 function passthroughOf(wire: WireConfiguration): Record<string, unknown> {
-  const { VpcConfig, DeadLetterConfig } = wire;
+  const { VpcConfig, DeadLetterConfig, CapacityProviderConfig } = wire;
   return {
     ...(VpcConfig && {
       VpcConfig: {
@@ -84,6 +86,7 @@ function passthroughOf(wire: WireConfiguration): Record<string, unknown> {
       },
     }),
     ...(DeadLetterConfig && { DeadLetterConfig }),
+    ...(CapacityProviderConfig && { CapacityProviderConfig }),
   };
 }
 

@@ -47,6 +47,12 @@ const CAPITAL_MESSAGE: ReadonlySet<string> = new Set([
   "ResourceNotFoundException",
   "ServiceException",
   "AccessDeniedException",
+  "CodeSigningConfigNotFoundException",
+  "CodeVerificationFailedException",
+  "CallbackTimeoutException",
+  "DurableExecutionAlreadyStartedException",
+  "InvalidCodeSignatureException",
+  "RecursiveInvocationException",
 ]);
 
 /** Renders any failure in the shape of AWS Lambda's REST protocol. */
@@ -93,7 +99,7 @@ const UNAVAILABLE: WireError = {
 function wireErrorOfDetail(detail: ErrorDetail): WireError {
   switch (detail.kind) {
     case "not_found":
-      return { status: 404, code: "ResourceNotFoundException" };
+      return { status: 404, code: ABSENCE_CODES[detail.resource] ?? "ResourceNotFoundException" };
     case "already_exists":
     case "conflict":
       return { status: 409, code: "ResourceConflictException" };
@@ -114,6 +120,12 @@ function wireErrorOfDetail(detail: ErrorDetail): WireError {
         reason: THROTTLE_REASON[detail.scope],
         retryAfterSeconds: detail.retryAfterSeconds,
       };
+    case "recursion":
+      return { status: 400, code: "RecursiveInvocationException" };
+    case "code_signature":
+      return { status: 400, code: SIGNATURE_CODES[detail.problem] };
+    case "quota":
+      return { status: 400, code: QUOTA_CODES[detail.resource] ?? "LimitExceededException" };
     case "too_large":
       return tooLarge(detail);
     case "invalid_package":
@@ -124,8 +136,10 @@ function wireErrorOfDetail(detail: ErrorDetail): WireError {
       };
     case "unknown_operation":
       return { status: 404, code: "UnknownOperationException" };
-    case "overloaded":
     case "unavailable":
+      // Of the owner's own making: it says what.
+      return detail.what === "sidecar" ? { status: 503, code: UNAVAILABLE.code } : UNAVAILABLE;
+    case "overloaded":
     case "runtime_refused":
       return UNAVAILABLE;
     case "corrupt":
@@ -142,9 +156,28 @@ const THROTTLE_REASON: Readonly<Record<ThrottleScope, string>> = {
   caller: "CallerRateLimitExceeded",
 };
 
+/** Exceptions of their own that AWS has for some things that do not exist. */
+const ABSENCE_CODES: Readonly<Record<string, string>> = {
+  "code signing configuration of a function": "CodeSigningConfigNotFoundException",
+};
+
+const SIGNATURE_CODES: Readonly<Record<"untrusted" | "damaged", string>> = {
+  untrusted: "CodeVerificationFailedException",
+  damaged: "InvalidCodeSignatureException",
+};
+
+/** Exceptions of their own that AWS has for some quotas, by resource. */
+const QUOTA_CODES: Readonly<Record<string, string>> = {
+  "capacity provider": "CapacityProviderLimitExceededException",
+};
+
 function tooLarge(detail: Extract<ErrorDetail, { kind: "too_large" }>): WireError {
   const { limitBytes, actualBytes } = detail;
   switch (detail.what) {
+    case "function_with_layers":
+      return { status: 400, code: "InvalidParameterValueException" };
+    case "policy":
+      return { status: 400, code: "PolicyLengthExceededException" };
     case "account_code":
       return { status: 400, code: "CodeStorageExceededException" };
     case "payload":

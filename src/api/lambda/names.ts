@@ -1,19 +1,10 @@
-import {
-  type FunctionReference,
-  functionArn,
-  type Owner,
-  parseFunctionReference,
-} from "../../model/mod.ts";
+import { type FunctionReference, functionArn, parseFunctionReference } from "../../model/mod.ts";
 import { invalidParameter, LambdaError, validationError } from "./errors.ts";
-import type { LambdaCall } from "./operation.ts";
+import type { LambdaCall, NamedFunction } from "./operation.ts";
+import { actionOf } from "./permission.ts";
 import { violation } from "./validation.ts";
 
-/** The function that a request names, after every check that needs no look-up. */
-export interface NamedFunction {
-  readonly owner: Owner;
-  readonly name: string;
-  readonly qualifier?: string;
-}
+export type { NamedFunction } from "./operation.ts";
 
 const REGION = "[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}";
 const QUALIFIED = "(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
@@ -56,15 +47,24 @@ export function namedFunction(call: LambdaCall, text: string, qualifier = ""): N
     ...qualifierViolations(qualifier),
   ];
   if (violations.length > 0) throw validationError(violations);
-  const reference = reachable(call, text);
-  if (qualifier !== "" && reference.qualifier !== undefined && reference.qualifier !== qualifier) {
+  const reference = parseFunctionReference(text);
+  const { owner } = call.request.identity;
+  if (!reference) {
+    const arn = functionArn(call.services.region, owner, text);
+    throw new LambdaError(404, "ResourceNotFoundException", `Function not found: ${arn}`);
+  }
+  const wanted = qualifier === "" ? reference.qualifier : qualifier;
+  requireReachable(call, reference, wanted);
+  if (wanted !== (reference.qualifier ?? wanted)) {
     throw invalidParameter(
       "The derived qualifier from the function name does not match the specified qualifier.",
     );
   }
-  const wanted = qualifier === "" ? reference.qualifier : qualifier;
-  const { owner } = call.request.identity;
-  return { owner, name: reference.name, ...(wanted === undefined ? {} : { qualifier: wanted }) };
+  return {
+    owner: reference.owner ?? owner,
+    name: reference.name,
+    ...(wanted === undefined ? {} : { qualifier: wanted }),
+  };
 }
 
 /** The path's first label and the Qualifier of the query. */
@@ -127,18 +127,18 @@ function qualifierViolations(qualifier: string): string[] {
   return violations;
 }
 
-/** The reference, if it lies in the caller's own account and in this region. */
-function reachable(call: LambdaCall, text: string): FunctionReference {
+/** A name lies in this region, and in the caller's account or where a policy lets it in. */
+function requireReachable(
+  call: LambdaCall,
+  reference: FunctionReference,
+  qualifier: string | undefined,
+): void {
   const { identity } = call.request;
   const { region } = call.services;
-  const reference = parseFunctionReference(text);
-  if (!reference) {
-    const arn = functionArn(region, identity.owner, text);
-    throw new LambdaError(404, "ResourceNotFoundException", `Function not found: ${arn}`);
-  }
-  if (reference.owner !== undefined && reference.owner !== identity.owner) {
-    const action = `lambda:${call.operation === "Invoke" ? "InvokeFunction" : call.operation}`;
-    const arn = functionArn(reference.region ?? region, reference.owner, reference.name);
+  const { owner = identity.owner, name } = reference;
+  if (owner !== identity.owner && !isPermitted(call, { owner, name }, qualifier)) {
+    const action = actionOf(call.operation);
+    const arn = functionArn(reference.region ?? region, owner, name);
     throw new LambdaError(
       403,
       "AccessDeniedException",
@@ -153,5 +153,12 @@ function reachable(call: LambdaCall, text: string): FunctionReference {
       `Functions from '${reference.region}' are not reachable in this region ('${region}')`,
     );
   }
-  return reference;
+}
+
+function isPermitted(
+  { permitted }: LambdaCall,
+  { owner, name }: NamedFunction,
+  qualifier: string | undefined,
+): boolean {
+  return permitted?.owner === owner && permitted.name === name && permitted.qualifier === qualifier;
 }

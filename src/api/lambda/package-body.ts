@@ -6,8 +6,8 @@ import { invalidParameter, LambdaError } from "./errors.ts";
  * The zip of a request's ZipFile member.
  * @throws LambdaError when it is missing or not base64, PlatformError kind "too_large"
  */
-export function zipOf(base64: string | undefined): Buffer {
-  if (base64 === undefined) throw invalidParameter("Please provide a source for function code.");
+export function zipOf(base64: string | undefined, what: "function" | "layer" = "function"): Buffer {
+  if (base64 === undefined) throw invalidParameter(`Please provide a source for ${what} code.`);
   const zip = Buffer.from(base64, "base64");
   // The decoder skips what is not base64: then fewer bytes come out than the text stands for.
   if (zip.length !== decodedBytes(base64)) {

@@ -6,21 +6,24 @@ const MAX_ITEMS_MIN = 1;
 const MAX_ITEMS_MAX = 10_000;
 
 /** Marker and MaxItems of a list operation's query. */
-export function pageRequestOf(query: URLSearchParams): PageRequest {
+export function pageRequestOf(
+  query: URLSearchParams,
+  maxItemsMax: number = MAX_ITEMS_MAX,
+): PageRequest {
   const marker = query.get("Marker");
   const maxItems = query.get("MaxItems");
   return {
     ...(marker ? { marker } : {}),
-    ...(maxItems === null ? {} : { limit: maxItemsOf(maxItems) }),
+    ...(maxItems === null ? {} : { limit: maxItemsOf(maxItems, maxItemsMax) }),
   };
 }
 
-function maxItemsOf(text: string): number {
+function maxItemsOf(text: string, most: number): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value >= MAX_ITEMS_MIN && value <= MAX_ITEMS_MAX) return value;
+  if (Number.isInteger(value) && value >= MAX_ITEMS_MIN && value <= most) return value;
   const constraint =
-    value > MAX_ITEMS_MAX
-      ? `Member must have value less than or equal to ${MAX_ITEMS_MAX}`
+    value > most
+      ? `Member must have value less than or equal to ${most}`
       : `Member must have value greater than or equal to ${MAX_ITEMS_MIN}`;
   throw validationError([violation(text, "maxItems", constraint)]);
 }

@@ -9,14 +9,11 @@ import { invalidParameter } from "./errors.ts";
 /** The members of a request that this looks at; all of them optional on the wire. */
 interface Asked {
   readonly PackageType?: unknown;
-  readonly Layers?: readonly unknown[];
   readonly FileSystemConfigs?: readonly unknown[];
   readonly ImageConfig?: object;
   readonly KMSKeyArn?: string;
-  readonly CodeSigningConfigArn?: string;
-  readonly CapacityProviderConfig?: object;
-  readonly DurableConfig?: object;
   readonly TenancyConfig?: object;
+  readonly PublishTo?: unknown;
   readonly SnapStart?: { readonly ApplyOn?: unknown };
   readonly Architectures?: readonly unknown[];
   readonly S3Bucket?: string;
@@ -42,14 +39,11 @@ export function refuseUnoffered(asked: Asked, architecture: Architecture): void 
 function unoffered(asked: Asked): [field: string, isAsked: boolean][] {
   return [
     ["PackageType Image", asked.PackageType === "Image"],
-    ["Layers", isFilled(asked.Layers)],
     ["FileSystemConfigs", isFilled(asked.FileSystemConfigs)],
     ["ImageConfig", isFilled(asked.ImageConfig)],
     ["KMSKeyArn", isFilled(asked.KMSKeyArn)],
-    ["CodeSigningConfigArn", isFilled(asked.CodeSigningConfigArn)],
-    ["CapacityProviderConfig", asked.CapacityProviderConfig !== undefined],
-    ["DurableConfig", asked.DurableConfig !== undefined],
     ["TenancyConfig", asked.TenancyConfig !== undefined],
+    ["PublishTo LATEST_PUBLISHED", asked.PublishTo !== undefined],
     ["SnapStart.ApplyOn PublishedVersions", asked.SnapStart?.ApplyOn === "PublishedVersions"],
     ["Code from S3Bucket (give ZipFile instead)", asked.S3Bucket !== undefined],
     ["Code from S3Key (give ZipFile instead)", asked.S3Key !== undefined],

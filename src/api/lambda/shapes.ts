@@ -1,10 +1,13 @@
 import {
   type Alias,
+  type CodeReference,
   type FunctionConfiguration,
   type FunctionVersion,
   functionArn,
+  runtimeVersionArn,
 } from "../../model/mod.ts";
 import type { AccountSettings } from "../../registry/mod.ts";
+import { durableShape } from "./durable-config.ts";
 
 /** Domain values in AWS's shapes. Source: https://docs.aws.amazon.com/lambda/latest/api/ */
 
@@ -15,6 +18,9 @@ export function configurationShape(
 ): Record<string, unknown> {
   return {
     ...listedShape(version, arn),
+    RuntimeVersionConfig: {
+      RuntimeVersionArn: runtimeVersionArn(regionOf(version.arn), version.configuration.runtime),
+    },
     State: version.state,
     ...(version.stateReason === undefined ? {} : { StateReason: version.stateReason }),
     LastUpdateStatus: version.lastUpdateStatus,
@@ -42,14 +48,21 @@ export function listedShape(
     Version: version.version,
     ...environmentShape(configuration),
     TracingConfig: { Mode: configuration.tracingMode },
+    ...layersShape(configuration),
+    ...signingShape(code),
     RevisionId: version.revisionId,
     PackageType: "Zip",
     Architectures: [configuration.architecture],
     EphemeralStorage: { Size: configuration.ephemeralStorageMiB },
     SnapStart: { ApplyOn: "None", OptimizationStatus: "Off" },
     LoggingConfig: loggingShape(configuration),
+    ...(configuration.durable && { DurableConfig: durableShape(configuration.durable) }),
     ...configuration.passthrough,
   };
+}
+
+function regionOf(arn: string): string {
+  return arn.split(":")[3] ?? "";
 }
 
 /** `$LATEST` has an unqualified ARN unless it was asked for by that name. */
@@ -85,6 +98,22 @@ export function accountSettingsShape(settings: AccountSettings): Record<string, 
       FunctionCount: settings.usage.functionCount,
     },
   };
+}
+
+function layersShape({ layers }: FunctionConfiguration): Record<string, unknown> {
+  if (layers.length === 0) return {};
+  const Layers = layers.map((layer) => ({
+    Arn: layer.arn,
+    CodeSize: layer.zipBytes,
+    ...signingShape(layer),
+  }));
+  return { Layers };
+}
+
+/** Nothing for a package that nobody vouches for. */
+export function signingShape({ signing }: CodeReference): Record<string, string> {
+  if (signing === undefined) return {};
+  return { SigningProfileVersionArn: signing.profileVersionArn, SigningJobArn: signing.jobArn };
 }
 
 /** AWS leaves Environment out when there are no variables. */

@@ -1,8 +1,19 @@
 import { randomUUID } from "node:crypto";
-import { secureRandom, systemClock } from "../../base/mod.ts";
+import { Metrics, secureRandom, silentLog, systemClock } from "../../base/mod.ts";
+import type { ManualClock } from "../../base/testing.ts";
+import { DurableExecutions } from "../../durable/mod.ts";
+import { EventDispatcher, serverEventMetrics } from "../../event/mod.ts";
+import { Provisioner } from "../../fleet/mod.ts";
 import type { Invoker } from "../../invoke/mod.ts";
 import type { InvokeRequest, InvokeResult, Owner } from "../../model/mod.ts";
-import type { FunctionRegistry } from "../../registry/mod.ts";
+import {
+  CapacityProviderRegistry,
+  EventConfigRegistry,
+  type FunctionRegistry,
+  PolicyRegistry,
+  SettingsRegistry,
+  UrlRegistry,
+} from "../../registry/mod.ts";
 import { ALICE, testRegistry } from "../../registry/testing.ts";
 import type { AuthenticatedRequest, HttpResponse, Identity } from "../http/request.ts";
 import { createLambdaApi } from "./lambda-api.ts";
@@ -61,18 +72,40 @@ export interface SendOptions {
 export interface TestApi {
   readonly registry: FunctionRegistry;
   readonly invoker: ScriptedInvoker;
+  /** The clock of registry and events. */
+  readonly clock: ManualClock;
   /** Sends a request as the edge would hand it over; `target` is path and query. */
   send(method: string, target: string, options?: SendOptions): Promise<Answer>;
 }
 
 export function testApi(): TestApi {
-  const { registry } = testRegistry();
+  const { registry, table, clock } = testRegistry();
   const invoker = new ScriptedInvoker(registry);
+  const region = "us-east-1";
+  const eventConfigs = new EventConfigRegistry(registry.parts);
+  const events = new EventDispatcher({
+    ...{ table, invoker, clock, region, resolver: registry, configs: eventConfigs },
+    ...{ metrics: serverEventMetrics(new Metrics()), random: secureRandom, log: silentLog },
+  });
+  events.start();
+  const durable = new DurableExecutions({
+    ...{ table, invoker, clock, region, resolver: registry },
+    ...{ random: secureRandom, log: silentLog },
+  });
+  const noHost = { provision() {}, provisioned: () => ({ allocated: 0, available: 0 }) };
   const api = createLambdaApi({
     registry,
+    provisioner: new Provisioner(registry.provisioned, noHost, silentLog),
+    policies: new PolicyRegistry(registry.parts),
+    urls: new UrlRegistry(registry.parts),
+    settings: new SettingsRegistry(registry.parts),
+    capacityProviders: new CapacityProviderRegistry(registry.parts),
     invoker,
+    events,
+    eventConfigs,
+    durable,
     codeLocation: (owner, sha256, origin) => `${origin}/code/${owner}/${sha256}`,
-    region: "us-east-1",
+    region,
     architecture: "x86_64",
     clock: systemClock,
     random: secureRandom,
@@ -80,6 +113,7 @@ export function testApi(): TestApi {
   return {
     registry,
     invoker,
+    clock,
     async send(method, target, options = {}) {
       const request = testRequest(method, target, options);
       try {

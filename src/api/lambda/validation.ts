@@ -52,17 +52,25 @@ function parseJson(text: string): unknown {
 }
 
 function refusal(value: unknown, errors: readonly TLocalizedValidationError[]): LambdaError {
-  const mistyped = errors.find(({ keyword }) => keyword === "type");
-  if (mistyped) {
-    const given = jsonTypeOf(valueAt(value, mistyped.instancePath));
-    const wanted = mistyped.params as { type: string | string[] };
+  for (const error of errors) {
+    const wanted = mistypedFor(value, error);
+    if (wanted === undefined) continue;
+    const given = jsonTypeOf(valueAt(value, error.instancePath));
     return new LambdaError(
       400,
       "SerializationException",
-      `${given} at '${pathOf(mistyped.instancePath)}' can not be converted to ${wanted.type}`,
+      `${given} at '${pathOf(error.instancePath)}' can not be converted to ${wanted}`,
     );
   }
   return validationError(errors.flatMap((error) => violationsOf(value, error)));
+}
+
+/** The type that a value ought to have and has not; enumerations are of texts. */
+function mistypedFor(root: unknown, error: TLocalizedValidationError): string | undefined {
+  if (error.keyword === "type") return String(error.params.type);
+  const isMistyped =
+    error.keyword === "enum" && typeof valueAt(root, error.instancePath) !== "string";
+  return isMistyped ? "string" : undefined;
 }
 
 function violationsOf(root: unknown, error: TLocalizedValidationError): string[] {

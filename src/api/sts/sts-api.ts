@@ -112,6 +112,9 @@ function wireErrorOf(error: unknown): WireError {
     case "precondition_failed":
     case "invalid_package":
     case "unsupported":
+    case "recursion":
+    case "code_signature":
+    case "quota":
     case "corrupt":
     case "internal":
       return internal;

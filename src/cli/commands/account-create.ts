@@ -7,7 +7,10 @@ export const accountCreate: Command = {
   usage: "NAME",
   flags: CONNECTION_FLAGS,
   positionals: [1, 1],
-  details: "Prints the new owner's key as JSON; it is shown this once. Only the first owner may.",
+  details: `
+Prints the new owner's key as JSON; it is shown this once. Only the first owner may.
+
+  hearth account create team-b > team-b.json`,
   async run(input) {
     const connection = await findConnection(input);
     const account = await adminJson(connection, {

@@ -12,6 +12,8 @@ export const accountList: Command = {
   usage: "",
   flags: CONNECTION_FLAGS,
   positionals: [0, 0],
+  details: `
+  hearth account list`,
   async run(input) {
     const connection = await findConnection(input);
     const answer = await adminJson(connection, { method: "GET", path: "/_hearth/accounts" });

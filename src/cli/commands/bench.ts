@@ -13,6 +13,8 @@ export const bench: Command = {
     profile: { type: "boolean", help: "Also writes CPU profiles of Hearth to bench/results" },
   },
   positionals: [0, 20],
+  details: `
+  hearth bench --smoke`,
   async run({ flags, positionals, environment, output }) {
     const runner = installedFile("bench/main.ts");
     if (!existsSync(runner)) {

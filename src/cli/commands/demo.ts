@@ -17,7 +17,9 @@ export const demo: Command = {
   details: `
 Starts a server of its own on a free port with a data directory that it removes at the end, deploys
 the three functions of demo/, and calls each once cold, 100 times warm and 50 times at once.
-Exit code 0 only when every answer was right.`,
+Exit code 0 only when every answer was right.
+
+  hearth demo`,
   async run(input) {
     const { output } = input;
     await ensurePackages([...sandboxRequirements(), ...DEMO_REQUIREMENTS], output);

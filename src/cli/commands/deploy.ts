@@ -1,73 +1,136 @@
-import { limits } from "../../model/mod.ts";
-import type { FlagValues } from "../command.ts";
-import { type Command, integerFlag, listFlag, textFlag, UsageError } from "../command.ts";
-import { CONNECTION_FLAGS, findConnection } from "../connection.ts";
-import { deployFunction, type FunctionSettings } from "../deployment.ts";
-import { detectFunction, runtimeNamed } from "../detect.ts";
-import { calling, lambdaClient } from "../lambda.ts";
+import type { LambdaClient } from "@aws-sdk/client-lambda";
+import {
+  type Command,
+  type CommandInput,
+  type FlagValues,
+  textFlag,
+  UsageError,
+} from "../command.ts";
+import { CONNECTION_FLAGS } from "../connection.ts";
+import {
+  type DeploySettings,
+  requireWhole,
+  SETTING_FLAGS,
+  settingsOfFlags,
+} from "../deploy-settings.ts";
+import { type DeployedFunction, deployFunction } from "../deployment.ts";
+import { detectFunction } from "../detect.ts";
+import { ensureUrl, type FunctionUrl } from "../function-url.ts";
+import { calling, connectLambda } from "../lambda.ts";
+import { resolveLayers } from "../layers.ts";
+import type { Output } from "../output.ts";
+import { readProjectFile } from "../project-file.ts";
+import { provision, type Release, release } from "../release.ts";
+import { signedZip } from "../signing.ts";
 import { readSourceTree, zipOf } from "../source-tree.ts";
 
 /** `hearth deploy` */
 export const deploy: Command = {
   usage: "PATH [--name N] [--env K=V] [FLAGS]",
   flags: {
-    name: { type: "string", short: "n", value: "N", help: "The function's name (that of PATH)" },
-    runtime: { type: "string", value: "R", help: "nodejs24.x, python3.11, provided.al2023, ..." },
-    handler: { type: "string", value: "H", help: "FILE.EXPORT, as on Lambda" },
-    memory: { type: "string", short: "m", value: "MB", help: "128 to 10240 (128)" },
-    timeout: { type: "string", value: "S", help: "1 to 900 seconds (3)" },
-    env: {
-      type: "string",
-      short: "e",
-      multiple: true,
-      value: "K=V",
-      help: "An environment variable; repeat for more. Replaces those of the function",
-    },
+    ...SETTING_FLAGS,
+    sign: { type: "string", value: "KEYFILE", help: "Sign the package; needs --signing-profile" },
+    "signing-profile": { type: "string", value: "P", help: "Whose key that is" },
     ...CONNECTION_FLAGS,
   },
   positionals: [1, 1],
   details: `
 PATH is a file or a folder. Runtime and handler are found out from a bootstrap program,
 package.json's main, index.{js,mjs,cjs,ts,mts,cts}, lambda_function.py, main.py or app.py.
-node_modules is part of the function; .git, caches, .venv and .env are not. Deploying again
-updates code and settings.`,
+node_modules is part of the function; .git, caches, .venv and .env are not. hearth.json beside the
+code may hold the same settings; flags win. Deploying again changes what differs.
+
+  hearth deploy ./orders --layer ./layers/deps --env STAGE=dev
+  hearth deploy ./orders --alias live --provisioned 2 --url=none --stream`,
   async run(input) {
     const { flags, positionals, output } = input;
-    const given = settingsOf(flags);
-    const runtime = runtimeNamed(textFlag(flags, "runtime"));
-    const tree = await readSourceTree(positionals[0] ?? ".");
-    const detected = await detectFunction(tree, { runtime, handler: textFlag(flags, "handler") });
-    const zip = await zipOf(tree);
-    const connection = await findConnection(input);
-    const client = await lambdaClient(connection);
-    const name = textFlag(flags, "name") ?? tree.defaultName;
-    const deployed = await calling(
-      connection,
-      deployFunction(client, name, { ...detected, ...given }, zip),
-    );
-    output.result(deployed, () => `${deployed.arn}\n`);
-    const verb = deployed.created ? "Created" : "Updated";
-    output.say(`${verb} ${name}: ${deployed.runtime}, ${deployed.handler}, ${zip.length} bytes`);
+    const path = positionals[0] ?? ".";
+    const settings = await settingsOf(path, flags, output);
+    const signer = signerOf(flags);
+    const tree = await readSourceTree(path);
+    const plain = await zipOf(tree);
+    const { runtime, handler } = await detectFunction(tree, settings);
+    const { connection, client } = await connectLambda(input);
+    const zip = signer === undefined ? plain : await signedZip(connection, plain, signer);
+    const name = settings.name ?? tree.defaultName;
+    const job = { name, zip, settings: { ...settings, runtime, handler }, output };
+    const deployment = await calling(connection, deployAll(client, job));
+    output.result(deployment, () => linesOf(deployment));
     output.say(`Try: hearth invoke ${name} --payload '{}'`);
     return 0;
   },
 };
 
-/** What the flags say about the function; what they leave open stays as it is. */
-function settingsOf(flags: FlagValues): Partial<FunctionSettings> {
-  const { MEMORY_MIB_MIN, MEMORY_MIB_MAX, TIMEOUT_SECONDS_MIN, TIMEOUT_SECONDS_MAX } = limits;
-  const memoryMiB = integerFlag(flags, "memory", MEMORY_MIB_MIN, MEMORY_MIB_MAX);
-  const timeoutSeconds = integerFlag(flags, "timeout", TIMEOUT_SECONDS_MIN, TIMEOUT_SECONDS_MAX);
-  const variables = listFlag(flags, "env").map(variableOf);
+/** What `hearth.json` says where the flags say nothing. */
+async function settingsOf(
+  path: string,
+  flags: FlagValues,
+  output: Output,
+): Promise<DeploySettings> {
+  const given = settingsOfFlags(flags);
+  const project = await readProjectFile(path);
+  if (project !== undefined) output.say(`Settings of ${project.file}`);
+  const settings = { ...project?.settings, ...given };
+  requireWhole(settings);
+  return settings;
+}
+
+/** Who signs the package; both flags or none. */
+function signerOf(flags: FlagValues): { keyFile: string; profile: string } | undefined {
+  const keyFile = textFlag(flags, "sign");
+  const profile = textFlag(flags, "signing-profile");
+  if (keyFile === undefined && profile === undefined) return undefined;
+  if (keyFile !== undefined && profile !== undefined) return { keyFile, profile };
+  throw new UsageError("--sign and --signing-profile go together");
+}
+
+interface DeployJob {
+  readonly name: string;
+  readonly zip: Buffer;
+  readonly settings: DeploySettings & Awaited<ReturnType<typeof detectFunction>>;
+  readonly output: Pick<CommandInput["output"], "say">;
+}
+
+/** What --json prints. */
+interface Deployment extends DeployedFunction {
+  readonly layers?: readonly string[];
+  readonly alias?: Release;
+  readonly provisioned?: number;
+  readonly url?: FunctionUrl;
+}
+
+/** One step after the other, each resting on those before it: the URL comes when all is ready. */
+async function deployAll(
+  client: LambdaClient,
+  { name, zip, settings, output }: DeployJob,
+): Promise<Deployment> {
+  const { alias, provisioned, url: access, stream = false } = settings;
+  const say = (line: string): void => output.say(line);
+  const layers = settings.layers && (await resolveLayers(client, settings.layers, say));
+  const wanted = { ...settings, ...(layers === undefined ? {} : { layers }) };
+  const deployed = await deployFunction(client, name, wanted, zip);
+  say(`${verbOf(deployed)} ${name}: ${deployed.runtime}, ${deployed.handler}, ${zip.length} bytes`);
+  const released = alias && (await release(client, name, alias, deployed.codeSha256));
+  if (released) say(`Alias ${alias} is version ${released.version}`);
+  if (alias !== undefined && provisioned !== undefined) {
+    await provision(client, { functionName: name, alias, count: provisioned }, say);
+  }
+  const url = access && (await ensureUrl(client, { name, qualifier: alias }, { access, stream }));
+  if (access === "iam") say("The URL takes signed calls; --url=none opens it to everybody");
   return {
-    ...(memoryMiB === undefined ? {} : { memoryMiB }),
-    ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
-    ...(variables.length === 0 ? {} : { environment: Object.fromEntries(variables) }),
+    ...deployed,
+    ...(layers === undefined ? {} : { layers }),
+    ...(released ? { alias: released } : {}),
+    ...(provisioned === undefined ? {} : { provisioned }),
+    ...(url ? { url } : {}),
   };
 }
 
-function variableOf(text: string): [string, string] {
-  const index = text.indexOf("=");
-  if (index > 0) return [text.slice(0, index), text.slice(index + 1)];
-  throw new UsageError(`--env must be NAME=VALUE, got ${text}`);
+function verbOf({ created, changed }: DeployedFunction): string {
+  if (created) return "Created";
+  return changed.length === 0 ? "Unchanged" : "Updated";
+}
+
+function linesOf({ arn, url }: Deployment): string {
+  return url === undefined ? `${arn}\n` : `${arn}\n${url.url}\n`;
 }

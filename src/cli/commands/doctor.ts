@@ -8,7 +8,10 @@ export const doctor: Command = {
   usage: "",
   flags: {},
   positionals: [0, 0],
-  details: "Needs no server. Exit code 0 when functions can run isolated here, 1 when not.",
+  details: `
+Needs no server. Exit code 0 when functions can run isolated here, 1 when not.
+
+  hearth doctor --json`,
   async run({ output }) {
     const { probeHost } = await import("../../app/mod.ts");
     const { findings, canIsolate } = await probeHost();

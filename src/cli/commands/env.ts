@@ -6,7 +6,8 @@ export const env: Command = {
   usage: "[--data DIR]",
   flags: DATA_FLAG,
   positionals: [0, 0],
-  details: 'For the shell:  eval "$(hearth env)"',
+  details: `
+  eval "$(hearth env)"`,
   async run(input) {
     const variables = variablesOf(await connectionIn(dataDirectoryOf(input)));
     input.output.result(variables, () => `export ${assignments(variables)}\n`);

@@ -1,104 +1,125 @@
-import { readFile } from "node:fs/promises";
-import { buffer } from "node:stream/consumers";
-import type { InvokeCommandOutput } from "@aws-sdk/client-lambda";
-import { type Command, CommandError, textFlag } from "../command.ts";
-import { CONNECTION_FLAGS, findConnection } from "../connection.ts";
-import { calling, lambdaClient, observeStarts, type StartHeaders } from "../lambda.ts";
+import { type Downloaded, downloadArtifacts } from "../artifacts.ts";
+import {
+  type CallRequest,
+  type CallResult,
+  callFunction,
+  queueCall,
+  sendHeader,
+  streamCall,
+} from "../calls.ts";
+import { type Command, type FlagValues, listFlag, textFlag, UsageError } from "../command.ts";
+import { CONNECTION_FLAGS } from "../connection.ts";
+import { announceDebugger } from "../debugger.ts";
+import { calling, connectLambda } from "../lambda.ts";
+import type { Output } from "../output.ts";
+import { PAYLOAD_FLAG, parsedOrText, readPayload } from "../payload.ts";
 
 /** `hearth invoke` */
 export const invoke: Command = {
-  usage: "NAME [--payload JSON|@FILE|-] [--tail]",
+  usage: "NAME [--payload JSON|@FILE|-] [--tail] [--stream|--async]",
   flags: {
-    payload: {
-      type: "string",
-      short: "p",
-      value: "JSON|@FILE|-",
-      help: "The event, a file of it, or - for standard input ({})",
-    },
+    ...PAYLOAD_FLAG,
     qualifier: { type: "string", short: "q", value: "Q", help: "A version or alias" },
     tail: { type: "boolean", short: "t", help: "Show the end of the call's log" },
+    stream: { type: "boolean", short: "s", help: "Write the response as it comes" },
+    async: { type: "boolean", help: "Queue the call and print its request id" },
+    execution: { type: "string", value: "NAME", help: "Name of the durable execution" },
+    sidecar: {
+      type: "string",
+      multiple: true,
+      value: "NAME",
+      help: "A sidecar beside this call: profiler, capture, ...; repeat for more",
+    },
+    debug: { type: "boolean", help: "Wait for a debugger; raise --timeout for it" },
+    artifacts: { type: "string", value: "DIR", help: "Where to put what sidecars left" },
     ...CONNECTION_FLAGS,
   },
   positionals: [1, 1],
   details: `
 NAME may be a name, NAME:QUALIFIER or an ARN. The response goes to standard output, the log and how
-the call started to standard error. Exit code 1 when the function failed.`,
+the call started to standard error. Exit code 1 when the function failed.
+
+  hearth invoke orders --payload '{"id": 7}' --tail
+  hearth invoke orders:live --stream
+  hearth invoke orders --sidecar profiler --artifacts ./profile`,
   async run(input) {
     const { flags, positionals, output } = input;
-    const payload = await readPayload(textFlag(flags, "payload") ?? "{}");
-    const connection = await findConnection(input);
-    const client = await lambdaClient(connection);
-    const { InvokeCommand } = await import("@aws-sdk/client-lambda");
-    let start: StartHeaders | undefined;
-    observeStarts(client, (headers) => {
-      start = headers;
-    });
-    const command = new InvokeCommand({
-      FunctionName: positionals[0],
+    requireOneWay(flags);
+    const request: CallRequest = {
+      FunctionName: positionals[0] ?? "",
       Qualifier: textFlag(flags, "qualifier"),
-      Payload: payload,
+      Payload: await readPayload(textFlag(flags, "payload") ?? "{}"),
       LogType: flags.tail === true ? "Tail" : "None",
-    });
-    const result = await calling(connection, client.send(command));
-    const text = Buffer.from(result.Payload ?? []).toString("utf8");
-    const log = Buffer.from(result.LogResult ?? "", "base64").toString("utf8");
-    if (log !== "" && !output.json) output.say(log.trimEnd());
-    output.result(resultOf(result, text, log, start), () => `${text}\n`);
-    if (result.FunctionError === undefined) output.say(`ok, ${start?.start || "unknown"} start`);
-    else output.error(`The function failed (${result.FunctionError})`);
-    return result.FunctionError === undefined ? 0 : 1;
+      DurableExecutionName: textFlag(flags, "execution"),
+    };
+    const { connection, client } = await connectLambda(input);
+    const sidecars = [...listFlag(flags, "sidecar"), ...(flags.debug === true ? ["debugger"] : [])];
+    if (sidecars.length > 0) sendHeader(client, "x-hearth-sidecars", sidecars.join(","));
+    using _debugging =
+      flags.debug === true ? await announceDebugger(connection, output) : undefined;
+    if (flags.async === true) {
+      const queued = await calling(connection, queueCall(client, request));
+      output.result(queued, () => `${queued.requestId}\n`);
+      return 0;
+    }
+    const isStream = flags.stream === true;
+    const write = output.json ? undefined : (piece: Uint8Array) => output.write(piece);
+    const result = await calling(
+      connection,
+      isStream ? streamCall(client, request, write) : callFunction(client, request),
+    );
+    const folder = textFlag(flags, "artifacts");
+    const downloaded =
+      folder === undefined
+        ? undefined
+        : await downloadArtifacts(connection, result.requestId ?? "", folder);
+    report(result, { downloaded, isWritten: isStream, output });
+    return result.functionError === undefined ? 0 : 1;
   },
 };
 
-async function readPayload(argument: string): Promise<Buffer> {
-  const bytes = await readArgument(argument);
-  try {
-    JSON.parse(bytes.toString("utf8"));
-  } catch (error) {
-    throw new CommandError(
-      "The payload is not JSON",
-      'Quote it for the shell: --payload \'{"name": "Ada"}\'',
-      { cause: error },
-    );
+/** @throws UsageError for flags that exclude each other */
+function requireOneWay(flags: FlagValues): void {
+  const waits = ["stream", "tail", "artifacts"].find((name) => flags[name] !== undefined);
+  if (flags.async === true && waits !== undefined) {
+    throw new UsageError(`--async does not wait for the response: leave out --${waits}`);
   }
-  return bytes;
+  if (flags.stream === true && flags.execution !== undefined) {
+    throw new UsageError("--execution names a durable execution, whose response has no --stream");
+  }
 }
 
-async function readArgument(argument: string): Promise<Buffer> {
-  if (argument === "-") return await buffer(process.stdin);
-  if (!argument.startsWith("@")) return Buffer.from(argument);
-  try {
-    return await readFile(argument.slice(1));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CommandError(`Cannot read ${argument.slice(1)}: ${code}`, undefined, {
-      cause: error,
-    });
-  }
+interface ReportOptions {
+  readonly downloaded: Downloaded | undefined;
+  /** The response is on standard output already. */
+  readonly isWritten: boolean;
+  readonly output: Output;
+}
+
+function report(result: CallResult, { downloaded, isWritten, output }: ReportOptions): void {
+  const { functionError, errorDetails, start, log } = result;
+  const text = result.payload.toString("utf8");
+  if (log !== "" && !output.json) output.say(log.trimEnd());
+  output.result(shapeOf(result, text, downloaded), () => (isWritten ? "" : `${text}\n`));
+  for (const warning of downloaded?.warnings ?? []) output.warn(warning);
+  for (const { file, sidecar } of downloaded?.artifacts ?? []) output.say(`${file} (${sidecar})`);
+  if (result.durableExecutionArn) output.say(`Execution ${result.durableExecutionArn}`);
+  if (functionError === undefined) output.say(`ok, ${start?.start || "unknown"} start`);
+  else if (!errorDetails) output.error(`The function failed (${functionError})`);
+  else output.error(`The function failed (${functionError}): ${errorDetails}`);
 }
 
 /** What --json prints. */
-function resultOf(
-  result: InvokeCommandOutput,
+function shapeOf(
+  { payload: _, start, log, ...result }: CallResult,
   text: string,
-  log: string,
-  start: StartHeaders | undefined,
+  downloaded: Downloaded | undefined,
 ): Readonly<Record<string, unknown>> {
   return {
-    statusCode: result.StatusCode,
-    executedVersion: result.ExecutedVersion,
-    functionError: result.FunctionError,
-    requestId: result.$metadata.requestId,
+    ...result,
     ...start,
     payload: parsedOrText(text),
     log: log === "" ? undefined : log,
+    artifacts: downloaded?.artifacts,
   };
-}
-
-function parsedOrText(text: string): unknown {
-  try {
-    return text === "" ? null : JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

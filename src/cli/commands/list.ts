@@ -1,17 +1,18 @@
-import type { FunctionConfiguration, LambdaClient } from "@aws-sdk/client-lambda";
+import type { FunctionConfiguration } from "@aws-sdk/client-lambda";
 import type { Command } from "../command.ts";
-import { CONNECTION_FLAGS, findConnection } from "../connection.ts";
-import { calling, lambdaClient } from "../lambda.ts";
+import { CONNECTION_FLAGS } from "../connection.ts";
+import { calling, connectLambda, listFunctions } from "../lambda.ts";
 
 /** `hearth ls` */
 export const list: Command = {
   usage: "",
   flags: CONNECTION_FLAGS,
   positionals: [0, 0],
+  details: `
+  hearth ls --json`,
   async run(input) {
-    const connection = await findConnection(input);
-    const client = await lambdaClient(connection);
-    const functions = await calling(connection, listAll(client));
+    const { connection, client } = await connectLambda(input);
+    const functions = await calling(connection, listFunctions(client));
     input.output.result(functions, () =>
       input.output.table(
         ["NAME", "RUNTIME", "HANDLER", "MEMORY", "TIMEOUT", "STATE", "MODIFIED"],
@@ -22,15 +23,6 @@ export const list: Command = {
     return 0;
   },
 };
-
-async function listAll(client: LambdaClient): Promise<FunctionConfiguration[]> {
-  const { paginateListFunctions } = await import("@aws-sdk/client-lambda");
-  const functions: FunctionConfiguration[] = [];
-  for await (const page of paginateListFunctions({ client }, {})) {
-    functions.push(...(page.Functions ?? []));
-  }
-  return functions;
-}
 
 function rowOf(configuration: FunctionConfiguration): string[] {
   const { FunctionName, Runtime, Handler, MemorySize, Timeout, State, LastModified } =

@@ -8,7 +8,10 @@ export const runtimeInstall: Command = {
   usage: "NAME... [--data DIR]",
   flags: DATA_FLAG,
   positionals: [1, RUNTIME_NAMES.length],
-  details: "Node runtimes come from the npm registry, checked against pinned hashes.",
+  details: `
+Node runtimes come from the npm registry, checked against pinned hashes.
+
+  hearth runtime install nodejs22.x`,
   async run(input) {
     const { installRuntime } = await import("../../host/mod.ts");
     const names = input.positionals.flatMap((text) => runtimeNamed(text) ?? []);

@@ -7,6 +7,8 @@ export const runtimeList: Command = {
   usage: "[--data DIR]",
   flags: DATA_FLAG,
   positionals: [0, 0],
+  details: `
+  hearth runtime ls`,
   async run(input) {
     const { installedRuntimes } = await import("../../host/mod.ts");
     const installed = installedRuntimes(runtimesDirectoryIn(dataDirectoryOf(input)));

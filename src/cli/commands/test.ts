@@ -18,7 +18,10 @@ export const testCommand: Command = {
     name: { type: "string", value: "PATTERN", help: "Only tests whose name matches" },
   },
   positionals: [0, 100],
-  details: "FILE-PART keeps the test files whose path contains it: hearth test src/cli tidy",
+  details: `
+FILE-PART keeps the test files whose path contains it.
+
+  hearth test src/cli tidy`,
   async run({ flags, positionals, environment, output }) {
     const runner = installedFile("tools/test.ts");
     if (!existsSync(runner)) {

@@ -21,13 +21,21 @@ export const up: Command = {
     network: { type: "string", value: "auto|off", help: "Whether functions reach outside (auto)" },
     region: { type: "string", value: "REGION", help: "Region in ARNs (us-east-1)" },
     "keep-alive": { type: "string", value: "S", help: "Idle seconds before an environment ends" },
+    "allow-sink": {
+      type: "string",
+      value: "URL",
+      multiple: true,
+      help: "Where sidecars may deliver to in this machine's networks",
+    },
     "log-level": { type: "string", value: "LEVEL", help: "debug, info, warn or error (info)" },
   },
   positionals: [0, 0],
   details: `
 Prints \`hearth ready URL\` on standard output when it accepts calls. Every flag may also be given as
 HEARTH_PORT, HEARTH_DATA and so on. SIGTERM and SIGINT let calls end, for 10 s at most; a second
-signal stops at once.`,
+signal stops at once.
+
+  hearth up --port 0 --warm nodejs24.x=4,python3.11=2`,
   async run(input) {
     using signal = new StopSignal();
     const { output } = input;

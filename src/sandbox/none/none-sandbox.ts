@@ -1,7 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, rm } from "node:fs/promises";
-import { connect as connectSocket, createServer, type Server, type Socket } from "node:net";
+import {
+  connect as connectSocket,
+  createServer,
+  type NetConnectOpts,
+  type Server,
+  type Socket,
+} from "node:net";
 import { type Clock, PlatformError } from "../../base/mod.ts";
 import type { RuntimeImage, Sandbox, SandboxExit, SandboxSpec, SandboxUsage } from "../driver.ts";
 import { deliverOutput } from "../output.ts";
@@ -82,7 +88,7 @@ export class NoneSandbox implements Sandbox {
     const path = `${this.runDirectory}/guest.sock`;
     while (this.#running) {
       signal?.throwIfAborted();
-      const socket = await tryConnect(path);
+      const socket = await tryConnect({ path });
       if (socket) return socket;
       await this.#options.clock.sleep(CONNECT_INTERVAL_MS, signal);
     }
@@ -95,6 +101,13 @@ export class NoneSandbox implements Sandbox {
     await once(server, "listening");
     this.#servers.add(server);
     return server;
+  }
+
+  async dial(port: number): Promise<Socket> {
+    const socket = await tryConnect({ port, host: "127.0.0.1" });
+    if (socket !== undefined) return socket;
+    const detail = { kind: "unavailable", what: "sandbox" } as const;
+    throw new PlatformError(detail, `Nothing listens on port ${port}`);
   }
 
   limit(): void {
@@ -171,9 +184,9 @@ function resolvePath(text: string, image: RuntimeImage): string {
   return mount ? mount.source + text.slice(mount.target.length) : text;
 }
 
-function tryConnect(path: string): Promise<Socket | undefined> {
+function tryConnect(where: NetConnectOpts): Promise<Socket | undefined> {
   return new Promise((resolve) => {
-    const socket = connectSocket(path);
+    const socket = connectSocket(where);
     socket.once("connect", () => {
       socket.removeAllListeners("error");
       resolve(socket);

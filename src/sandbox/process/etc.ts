@@ -36,7 +36,7 @@ export async function makeEtc(directory: string): Promise<readonly string[]> {
   const files: Readonly<Record<string, string>> = {
     passwd: "",
     group: `root:x:0:\n${USER_NAME}:x:990:\nnogroup:x:65534:\n`,
-    hosts: "127.0.0.1 localhost sandbox\n::1 localhost\n",
+    hosts: "127.0.0.1 localhost sandbox sandbox.localdomain\n::1 localhost\n",
     hostname: "sandbox\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n",
     "resolv.conf": nameServers.map((address) => `nameserver ${address}\n`).join(""),

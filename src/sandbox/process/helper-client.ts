@@ -139,6 +139,13 @@ export class HelperClient implements AsyncDisposable {
     return handle;
   }
 
+  /** A connection to a port of 127.0.0.1 inside. */
+  async dial(sandbox: string, port: number): Promise<Socket> {
+    const { handle } = await this.#ask("dial", { sandbox, port });
+    if (!(handle instanceof Socket)) throw unexpected("dial");
+    return handle;
+  }
+
   async kill(sandbox: string): Promise<void> {
     await this.#ask("kill", { sandbox });
   }

@@ -79,6 +79,10 @@ export class ProcessSandbox implements Sandbox {
     return this.#options.helper.listen(this.id, port);
   }
 
+  dial(port: number): Promise<Socket> {
+    return this.#options.helper.dial(this.id, port);
+  }
+
   limit(limits: SandboxLimits): void {
     if (this.#ended) return;
     this.#options.onLimit(limits);

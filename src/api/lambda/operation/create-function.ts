@@ -1,6 +1,8 @@
 import type { HttpResponse } from "../../http/request.ts";
 import { createFunctionBody } from "../bodies.ts";
+import { heldCapacityProvider } from "../capacity-provider.ts";
 import { configurationOf } from "../configuration.ts";
+import { durableOf } from "../durable-config.ts";
 import { invalidParameter } from "../errors.ts";
 import { newFunctionName } from "../names.ts";
 import { jsonResponse, type LambdaCall } from "../operation.ts";
@@ -21,11 +23,14 @@ export async function createFunction(call: LambdaCall): Promise<HttpResponse> {
       "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
     );
   }
-  const version = await services.registry.create(request.identity.owner, {
+  const { owner } = request.identity;
+  using _ = await heldCapacityProvider(services, owner, configuration);
+  const version = await services.registry.create(owner, {
     name,
     configuration: {
       architecture: services.architecture,
       ...configuration,
+      ...durableOf(wire.DurableConfig),
       runtime,
       handler,
       role: wire.Role,
@@ -33,6 +38,9 @@ export async function createFunction(call: LambdaCall): Promise<HttpResponse> {
     zip: zipOf(wire.Code.ZipFile),
     tags: wire.Tags ?? {},
     publish: wire.Publish ?? false,
+    ...(wire.CodeSigningConfigArn === undefined
+      ? {}
+      : { codeSigningConfigArn: wire.CodeSigningConfigArn }),
   });
   return jsonResponse(201, configurationShape(version));
 }

@@ -36,7 +36,8 @@ test("CreateFunction: answers 201 in AWS's shape", async () => {
     SnapStart: { ApplyOn: "None" },
   });
   assert.equal(status, 201);
-  const { LastModified, RevisionId, CodeSha256, ...rest } = json;
+  const { LastModified, RevisionId, CodeSha256, RuntimeVersionConfig, ...rest } = json;
+  assert.match(RuntimeVersionConfig.RuntimeVersionArn, /^arn:aws:lambda:us-east-1::runtime:/);
   assert.match(LastModified, /\+0000$/);
   assert.match(RevisionId, /^[0-9a-f-]{36}$/);
   assert.equal(CodeSha256.length, 44);
@@ -182,7 +183,6 @@ test("CreateFunction: an unknown runtime is told the known ones", async () => {
 test("CreateFunction: what would silently not work is refused by name", async () => {
   const api = testApi();
   const unoffered: [Record<string, unknown>, RegExp][] = [
-    [{ Layers: ["arn:aws:lambda:us-east-1:1:layer:x:1"] }, /^Layers is not offered/],
     [{ SnapStart: { ApplyOn: "PublishedVersions" } }, /^SnapStart\.ApplyOn PublishedVersions is/],
     [{ FileSystemConfigs: [{}] }, /^FileSystemConfigs is not/],
     [{ ImageConfig: { Command: ["x"] } }, /^ImageConfig is not/],
@@ -380,12 +380,21 @@ test("ListFunctions: pages, lists all versions, shows owners only their own", as
   }
 });
 
+test("ListFunctions: MasterRegion asks for replicas, of which there are none", async () => {
+  const api = testApi();
+  await create(api);
+  const list = (query: string) => api.send("GET", `${FUNCTIONS}?MasterRegion=${query}`);
+  assert.deepEqual((await list("us-east-1&FunctionVersion=ALL")).json, { Functions: [] });
+  assert.equal((await list("ALL")).code, "InvalidParameterValueException");
+  assert.equal((await list("moon&FunctionVersion=ALL")).code, "ValidationException");
+});
+
 test("Lambda API: other operations of AWS are unknown here, in AWS's shape", async () => {
   const api = testApi();
   for (const [method, path] of [
-    ["GET", "/2015-03-31/event-source-mappings/"],
-    ["POST", "/2021-10-31/functions/hello/url"],
-    ["POST", "/2014-11-13/functions/hello/invoke-async/"],
+    ["PATCH", "/2015-03-31/event-source-mappings/"],
+    ["PATCH", "/2021-10-31/functions/hello/url"],
+    ["PUT", "/2014-11-13/functions/hello/invoke-async/"],
     ["PATCH", FUNCTIONS],
     ["GET", "/%zz"],
   ] as const) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PlatformError } from "../../../base/mod.ts";
+import { settled } from "../../../base/testing.ts";
 import { limits } from "../../../model/mod.ts";
 import { type Answer, type TestApi, testApi } from "../testing.ts";
 
@@ -79,11 +80,16 @@ test("Invoke: DryRun runs nothing, but looks the function up", async () => {
   assert.equal(missing.status, 404);
 });
 
-test("Invoke: an asynchronous call is refused clearly", async () => {
+test("Invoke: an asynchronous call is answered before it runs", async () => {
   const api = await withFunction();
-  const event = await call(api, {}, { "x-amz-invocation-type": "Event" });
-  assert.equal(event.code, "InvalidParameterValueException");
-  assert.match(event.json.message, /^Asynchronous invocation .* is not offered/);
+  const event = await call(api, { a: 1 }, { "x-amz-invocation-type": "Event" });
+  assert.deepEqual([event.status, event.text], [202, ""]);
+  for (let i = 0; i < 5; i++) await settled();
+  assert.equal(api.invoker.requests[0]?.payload.toString(), '{"a":1}');
+  const large = Buffer.alloc(limits.EVENT_PAYLOAD_BYTES_MAX + 1, "1");
+  const refused = await call(api, large, { "x-amz-invocation-type": "Event" });
+  assert.deepEqual([refused.status, refused.code], [413, "RequestEntityTooLargeException"]);
+  assert.match(refused.json.message, /^1048577 byte payload is too large for the Event/);
   const other = await call(api, {}, { "x-amz-invocation-type": "Sometimes" });
   assert.equal(other.code, "ValidationException");
 });

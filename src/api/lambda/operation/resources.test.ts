@@ -84,6 +84,39 @@ test("CreateAlias: constraints of name, version and weights", async () => {
   );
 });
 
+test("Aliases: versions of a weighted alias must be alike, weights name versions", async () => {
+  const api = await withFunction();
+  await api.send("POST", `${FUNCTION}/versions`);
+  await api.send("PUT", `${FUNCTION}/configuration`, {
+    body: { Role: "arn:aws:iam::111111111111:role/other" },
+  });
+  await api.send("POST", `${FUNCTION}/versions`);
+  const create = (weights: Record<string, number>, FunctionVersion = "1") =>
+    api.send("POST", `${FUNCTION}/aliases`, {
+      body: {
+        ...{ Name: "live", FunctionVersion },
+        RoutingConfig: { AdditionalVersionWeights: weights },
+      },
+    });
+  const roles = await create({ 2: 0.5 });
+  assert.deepEqual([roles.status, roles.code], [400, "InvalidParameterValueException"]);
+  assert.match(roles.json.message, /must have the same execution role$/);
+  assert.match(
+    (await create({ $LATEST: 0.5 })).json.message,
+    /'\{\$LATEST=0\.5\}' at 'routingConfig\.additionalVersionWeights' .* Map keys must satisfy/,
+  );
+  assert.match(
+    (await create({ 1: 0.5 }, "$LATEST")).json.message,
+    /^\$LATEST is not supported for/,
+  );
+  assert.match((await create({ 2: 0.5, 3: 0.1 })).json.message, /cannot be greater than 1$/);
+  assert.equal((await create({ 7: 0.5 })).code, "ResourceNotFoundException");
+  const latest = await api.send("POST", `${FUNCTION}/versions`, {
+    body: { PublishTo: "LATEST_PUBLISHED" },
+  });
+  assert.match(latest.json.message, /^PublishTo LATEST_PUBLISHED is not offered/);
+});
+
 test("Tags: added, listed and removed by ARN", async () => {
   const api = await withFunction();
   const path = `/2017-03-31/tags/${encodeURIComponent(ARN)}`;

@@ -1,6 +1,8 @@
 import type { HttpResponse } from "../../http/request.ts";
 import { updateCodeBody, updateConfigurationBody } from "../bodies.ts";
+import { heldCapacityProvider, requireManaged } from "../capacity-provider.ts";
 import { configurationOf } from "../configuration.ts";
+import { durableChange } from "../durable-config.ts";
 import { namedFunction } from "../names.ts";
 import { jsonResponse, type LambdaCall } from "../operation.ts";
 import { zipOf } from "../package-body.ts";
@@ -13,7 +15,12 @@ export async function updateFunctionConfiguration(call: LambdaCall): Promise<Htt
   const { owner, name } = namedFunction(call, labels[0] ?? "");
   const wire = updateConfigurationBody.parse(request.body);
   refuseUnoffered(wire, services.architecture);
-  const configuration = configurationOf(wire);
+  const configuration = {
+    ...configurationOf(wire),
+    ...(await durableChange(services, owner, name, wire.DurableConfig)),
+  };
+  await requireManaged(services, owner, name, configuration);
+  using _ = await heldCapacityProvider(services, owner, configuration);
   const version = await services.registry.updateConfiguration(
     owner,
     name,

@@ -3,6 +3,7 @@ import type { HttpResponse } from "../../http/request.ts";
 import { namedFunction } from "../names.ts";
 import { jsonResponse, type LambdaCall } from "../operation.ts";
 import { nextMarkerShape, pageRequestOf } from "../paging.ts";
+import { refuseUnoffered } from "../refusals.ts";
 import { configurationShape, listedShape, qualifiedArn } from "../shapes.ts";
 import { bodyParser } from "../validation.ts";
 
@@ -11,6 +12,7 @@ const body = bodyParser(
     CodeSha256: Type.Optional(Type.String()),
     Description: Type.Optional(Type.String({ maxLength: 256 })),
     RevisionId: Type.Optional(Type.String()),
+    PublishTo: Type.Optional(Type.Enum(["LATEST_PUBLISHED"])),
   }),
 );
 
@@ -18,6 +20,7 @@ const body = bodyParser(
 export async function publishVersion(call: LambdaCall): Promise<HttpResponse> {
   const { owner, name } = namedFunction(call, call.labels[0] ?? "");
   const wire = body.parse(call.request.body);
+  refuseUnoffered(wire, call.services.architecture);
   const version = await call.services.registry.publishVersion(owner, name, {
     ...(wire.CodeSha256 === undefined ? {} : { codeSha256: wire.CodeSha256 }),
     ...(wire.Description === undefined ? {} : { description: wire.Description }),

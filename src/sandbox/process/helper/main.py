@@ -4,8 +4,8 @@ cannot: it forks sandboxes, mounts, enters namespaces and hands over sockets fro
 state that matters: when the server goes, the helper ends every sandbox and goes too. When the
 helper itself is killed, the kernel kills all of bwrap, which asked for that.
 
-Requests:  {"id", "op": "boot" | "connect" | "listen" | "kill" | "steps" | "remove", ...}
-Answers:   {"id", ...} or {"id", "error"}; a descriptor travels with boot, connect and listen
+Requests:  {"id", "op": "boot" | "connect" | "listen" | "dial" | "kill" | ..., ...}
+Answers:   {"id", ...} or {"id", "error"}; a descriptor travels with boot, connect, listen, dial
 Events:    {"event": "exit", "sandbox", "status", "figures"}
 """
 
@@ -61,6 +61,8 @@ class Helper:
         if descriptor is None:
             self._channel.send(answer)
         else:
+            # The server must never wait for more than is there: nothing else would go on.
+            os.set_blocking(descriptor, False)
             self._channel.send_handle(kind, answer, descriptor)
 
     def _op_boot(self, request):
@@ -93,6 +95,15 @@ class Helper:
                 os.close(each)
 
         self._sandbox(request).listen(request["port"], done)
+
+    def _op_dial(self, request):
+        def done(message, descriptors):
+            descriptor = descriptors[0] if descriptors else None
+            self._answer(request, message, "net.Socket", descriptor)
+            for each in descriptors:
+                os.close(each)
+
+        self._sandbox(request).dial(request["port"], done)
 
     def _op_kill(self, request):
         if request["sandbox"] in self._sandboxes:

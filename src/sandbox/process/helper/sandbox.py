@@ -24,6 +24,7 @@ _FIGURE_BYTES = 65536
 _EVENTS_BYTES = 4096
 _RETRY_SECONDS = 0.002
 _LOOPBACK_SECONDS_MAX = 5
+_DIAL_SECONDS_MAX = 2
 
 
 class Sandbox:
@@ -156,6 +157,7 @@ class Sandbox:
     def _release(self, directories, figures):
         left = remove_directories(directories)
         if left:  # the kernel takes a moment to forget the dead
+            _end_members(left[0])
             self._loop.later(_RETRY_SECONDS, lambda: self._release(left, figures))
         else:
             self._on_exit(self._status, figures)
@@ -193,6 +195,18 @@ class Sandbox:
 
         def work():
             return {}, [_listen_in_namespace(pid, port).detach()]
+
+        self._loop.run_job(work, done)
+
+    def dial(self, port, done):
+        """Connects to a program that listens on 127.0.0.1 inside."""
+        if self._first is None or self._first_gone:
+            done({"error": "The sandbox has ended"}, [])
+            return
+        pid = self._first_pid
+
+        def work():
+            return {}, [_dial_in_namespace(pid, port).detach()]
 
         self._loop.run_job(work, done)
 
@@ -255,14 +269,26 @@ def remove_directories(paths):
 
 
 def _listen_in_namespace(pid, port):
-    namespace = os.open("/proc/%d/ns/net" % pid, os.O_RDONLY | os.O_CLOEXEC)
-    if os.geteuid() != 0:
-        linux.setns(linux.owner_of_namespace(namespace), linux.CLONE_NEWUSER)
-    linux.setns(namespace, linux.CLONE_NEWNET)
+    _enter_network(pid)
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     _bind_to_loopback(server, port)
     return server
+
+
+def _dial_in_namespace(pid, port):
+    _enter_network(pid)
+    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    connection.settimeout(_DIAL_SECONDS_MAX)  # a listener that accepts nobody lets others wait
+    connection.connect(("127.0.0.1", port))
+    return connection
+
+
+def _enter_network(pid):
+    namespace = os.open("/proc/%d/ns/net" % pid, os.O_RDONLY | os.O_CLOEXEC)
+    if os.geteuid() != 0:
+        linux.setns(linux.owner_of_namespace(namespace), linux.CLONE_NEWUSER)
+    linux.setns(namespace, linux.CLONE_NEWNET)
 
 
 def _bind_to_loopback(server, port):
@@ -276,6 +302,16 @@ def _bind_to_loopback(server, port):
             if error.errno != errno.EADDRNOTAVAIL or time.monotonic() > deadline:
                 raise
             time.sleep(_RETRY_SECONDS)
+
+
+def _end_members(directory):
+    """Kills who is left in a group: bwrap may have died before its child could ask to die with it."""
+    for pid in _read(directory + "/cgroup.procs").split():
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        _reap(int(pid))
 
 
 def _reap(pid):
