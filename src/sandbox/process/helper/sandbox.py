@@ -110,6 +110,9 @@ class Sandbox:
     def _fail(self, error):
         if not self._told:
             self._told = True
+            said = self._said()
+            if said and said not in error:  # what ended too early may have told why
+                error = "%s; it said: %s" % (error, said)
             self._on_booted({"error": error}, None)
             os.close(self._output)
 
@@ -128,12 +131,14 @@ class Sandbox:
         self._settle()
 
     def _complaint(self):
+        return self._said() or "bwrap ended with %s" % self._status
+
+    def _said(self):
         os.set_blocking(self._output, False)
         try:
-            text = os.read(self._output, _COMPLAINT_BYTES)
+            return os.read(self._output, _COMPLAINT_BYTES).decode(errors="replace").strip()
         except BlockingIOError:
-            text = b""
-        return text.decode(errors="replace").strip() or "bwrap ended with %s" % self._status
+            return ""
 
     def _on_first_end(self):
         self._loop.forget(self._first)
